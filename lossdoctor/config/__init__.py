@@ -1,0 +1,1 @@
+"""The config file: its schema, reading it with line numbers, and writing a first one."""

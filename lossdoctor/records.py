@@ -1,0 +1,305 @@
+"""The records that flow through lossdoctor: frozen, plain numbers and strings, never a tensor.
+
+Instruments write facts, rules read facts and write findings, reports read findings. Nothing here imports torch, so
+rules load in a moment, can be tested without a model, and a saved `Examination` can be judged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+class Severity(str, Enum):
+    """SARIF's levels."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for the most severe, so that sorting puts errors first."""
+        return list(Severity).index(self)
+
+    def at_least(self, other: Severity) -> bool:
+        """Whether this is as severe as `other` or more."""
+        return self.rank <= other.rank
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a user's file: a key of the config, or a line of Python."""
+
+    file: str
+    line: int  #: 1-based
+    column: int = 1  #: 1-based
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The distribution of a tensor's elements, over all batches. Elements that are not finite are left out."""
+
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+
+    @property
+    def magnitude(self) -> float:
+        """The largest absolute value."""
+        return max(abs(self.minimum), abs(self.maximum))
+
+
+@dataclass(frozen=True)
+class Block:
+    """The Gramians of a group of parameters: `gramians[batch][i][j] = ⟨∇Lᵢ, ∇Lⱼ⟩`, of the unweighted components.
+
+    Blocks of one objective are disjoint, so their Gramians add up to the Gramian over all its parameters.
+    """
+
+    name: str  #: top-level module; "" for parameters that the model itself holds
+    shared: bool  #: at least two components of the objective reach these parameters
+    parameters: int  #: number of scalars
+    gramians: tuple[Matrix, ...]
+
+
+@dataclass(frozen=True)
+class ObjectiveGradients:
+    """What the gradient instrument saw of one objective; per-batch values are indexed `[batch][component]`.
+
+    `balance.py` derives norms, shares and cosines from it, for these weights or any others.
+    """
+
+    name: str
+    components: tuple[str, ...]
+    weights: tuple[float, ...]
+    declared: tuple[bool, ...]  #: False where the weight is 1.0 only because none was given
+    roles: tuple[str | None, ...]
+    attached: tuple[bool, ...]  #: some batch gave the component a gradient path to the model's parameters
+    values: tuple[tuple[float, ...], ...]  #: unweighted
+    output_grad_norms: tuple[tuple[float | None, ...], ...]  #: ‖∂Lᵢ/∂output‖; None where L does not use the output
+    blocks: tuple[Block, ...]
+    additivity_error: float | None = None
+    """‖∇(ΣwᵢLᵢ)‖ of one real backward against √(wᵀGw), relative. Only hooks or custom backwards make it large."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor that entered an operation, summarised over all batches."""
+
+    name: str  #: the operation's own name for it: "input", "target", …
+    shape: tuple[int, ...]  #: in the first batch
+    dtype: str
+    requires_grad: bool  #: carries gradient back towards the model
+    overall: Statistics
+    channels: tuple[Statistics, ...] = ()  #: along dimension 1 of (N, C, …), where there are at most 64
+    row_sum: tuple[float, float] | None = None  #: least and greatest sum over dimension 1
+    integral: bool = False  #: every element is a whole number
+    origin: tuple[str, ...] = ()  #: the operations and functions it came through, nearest first
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation inside the loss that compares tensors, and what entered it."""
+
+    name: str  #: "mse_loss", "cross_entropy", "abs(a - b)", …
+    components: tuple[str, ...]  #: "objective.component" of every component it ended up in
+    operands: tuple[Operand, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)  #: reduction and the like
+    result_shape: tuple[int, ...] = ()
+    location: Location | None = None  #: the line of the user's own source that called it
+
+
+@dataclass(frozen=True)
+class Output:
+    """One tensor of the model's output, summarised over all batches."""
+
+    name: str  #: "output", or the path inside a tuple or mapping: "output[0]", "output.logits"
+    shape: tuple[int, ...]
+    dtype: str
+    activation: str | None  #: the operation that made it: "sigmoid", "tanh", "relu", …
+    overall: Statistics
+    channels: tuple[Statistics, ...] = ()
+    zeros: float = 0.0  #: share of elements that are exactly zero
+    between_samples: float = 0.0  #: standard deviation over the samples, averaged over the elements
+    target: Statistics | None = None  #: of the target of the same shape, where there is one
+
+
+@dataclass(frozen=True)
+class ParameterFacts:
+    """Which parameters are trained, and which of them a component reaches."""
+
+    trainable: int  #: scalars that require grad
+    frozen: int
+    unreached: Mapping[str, int] = field(default_factory=dict)  #: trainable parameter -> scalars, reached by none
+    zero_initialised: tuple[str, ...] = ()  #: trainable weights (matrices, kernels) that are all zero
+
+
+@dataclass(frozen=True)
+class KeyMismatch:
+    """A checkpoint tensor whose shape is not the model's."""
+
+    key: str
+    expected: tuple[int, ...]
+    found: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """How a checkpoint fitted the model."""
+
+    path: str
+    layout: str  #: what the file was: "safetensors", "state dict", "state_dict of a dict", …
+    strict: bool
+    loaded: int  #: tensors copied into the model
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    reshaped: tuple[KeyMismatch, ...] = ()
+    near: Mapping[str, str] = field(default_factory=dict)  #: missing key -> an unexpected key that is much like it
+    stripped_prefix: str = ""
+    dtypes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnreadableSample:
+    """A file of the data set that could not be decoded."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the data gave."""
+
+    batches: int
+    batch_sizes: tuple[int, ...] = ()
+    samples: int | None = None  #: of the whole data set, where it has a length
+    unreadable: tuple[UnreadableSample, ...] = ()
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """The first operation that made a component's value or gradient NaN or infinite."""
+
+    objective: str
+    component: str
+    where: str  #: "value" or "gradient"
+    batch: int
+    operation: str | None  #: None where no operation could be singled out
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
+
+    gradients: tuple[ObjectiveGradients, ...] | None = None
+    operations: tuple[Operation, ...] | None = None
+    outputs: tuple[Output, ...] | None = None
+    parameters: ParameterFacts | None = None
+    checkpoint: CheckpointFacts | None = None
+    data: DataFacts | None = None
+    anomalies: tuple[Anomaly, ...] | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault, or a note: which components, what the cause is, what was measured, what to do."""
+
+    code: str
+    name: str
+    severity: Severity
+    objective: str
+    components: tuple[str, ...]
+    message: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+    explained_by: str | None = None  #: code of the finding that accounts for this one
+    fix: Mapping[str, Any] | None = None  #: config key -> new value
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A rule that could not be evaluated. Skipped is not passed."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Relative standard deviations over the batches."""
+
+    value: float | None
+    grad_norm: float | None
+
+
+@dataclass(frozen=True)
+class ComponentReport:
+    """One row of the table. Norms are L2 over the measured parameters, means over the batches; None is "not finite"."""
+
+    name: str
+    weight: float
+    role: str | None
+    value: float | None
+    weighted_value: float | None
+    value_share: float | None
+    grad_norm: float | None
+    weighted_grad_norm: float | None
+    grad_share: float | None
+    output_grad_norm: float | None
+    cosine_to_total: float | None
+    spread: Spread
+    attached: bool
+    finite: bool
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """The cosine between the gradients of two components, mean over the batches."""
+
+    a: str
+    b: str
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class ObjectiveReport:
+    """One total and its components."""
+
+    name: str
+    value: float | None
+    grad_norm: float | None
+    components: tuple[ComponentReport, ...]
+    cosines: tuple[Cosine, ...]
+
+
+class Verdict(str, Enum):
+    """What the report comes down to: errors, warnings only, or neither."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a command found: the measurements worth showing, and the judgement."""
+
+    command: str
+    config: str
+    verdict: Verdict
+    objectives: tuple[ObjectiveReport, ...]
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    environment: Mapping[str, Any]
+    trial: Mapping[str, Any] | None = None
+    version: str = ""
