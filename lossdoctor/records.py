@@ -63,9 +63,14 @@ class Block:
     """
 
     name: str  #: top-level module; "" for parameters that the model itself holds
-    shared: bool  #: at least two components of the objective reach these parameters
+    reached_by: tuple[bool, ...]  #: which components have a gradient path to these parameters, in any batch
     parameters: int  #: number of scalars
     gramians: tuple[Matrix, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether at least two components of the objective reach these parameters."""
+        return sum(self.reached_by) >= 2
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class ObjectiveGradients:
     declared: tuple[bool, ...]  #: False where the weight is 1.0 only because none was given
     roles: tuple[str | None, ...]
     attached: tuple[bool, ...]  #: some batch gave the component a gradient path to the model's parameters
-    values: tuple[tuple[float, ...], ...]  #: unweighted
+    values: tuple[tuple[float | None, ...], ...]  #: unweighted; None where a batch did not return the component
     output_grad_norms: tuple[tuple[float | None, ...], ...]  #: ‖∂Lᵢ/∂output‖; None where L does not use the output
     blocks: tuple[Block, ...]
     additivity_error: float | None = None
@@ -105,13 +110,14 @@ class Operand:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation inside the loss that compares tensors, and what entered it."""
+    """An operation inside the loss that compares tensors or cuts the gradient, and what entered it."""
 
     name: str  #: "mse_loss", "cross_entropy", "abs(a - b)", …
     components: tuple[str, ...]  #: "objective.component" of every component it ended up in
     operands: tuple[Operand, ...]
     arguments: Mapping[str, Any] = field(default_factory=dict)  #: reduction and the like
     result_shape: tuple[int, ...] = ()
+    cuts_gradient: bool = False  #: something with gradient went in, and nothing with gradient came out
     location: Location | None = None  #: the line of the user's own source that called it
 
 

@@ -1,0 +1,201 @@
+"""The command line: parse, call one library function, show what it returns, exit.
+
+Nothing heavy is imported before a command needs it: `--help`, `rule` and `schema` answer in a moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from . import __version__
+from .cli_options import (
+    AtStep,
+    Batches,
+    ConfigPath,
+    Device,
+    FailOn,
+    FailOnLevel,
+    Formats,
+    FromScratch,
+    Ignore,
+    Outputs,
+    Precision,
+    Quick,
+    Quiet,
+    Seed,
+    Select,
+    Set,
+    Traceback,
+    Wide,
+    codes,
+    measure_overrides,
+)
+from .errors import LossDoctorError
+
+if TYPE_CHECKING:
+    from .records import Report
+
+app = typer.Typer(
+    name="lossdoctor",
+    help="Find out why a composite loss will not train, before the GPU hours are spent.",
+    epilog="Exit codes: 0 no finding at the failing level, 1 at least one, 2 the tool could not do its work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class StarterKind(str, Enum):
+    """What a first config is for."""
+
+    IMAGES = "images"
+    CODE = "code"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lossdoctor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lossdoctor(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Find out why a composite loss will not train, before the GPU hours are spent."""
+
+
+@app.command()
+def inspect(
+    config: ConfigPath,
+    batches: Batches = None,
+    device: Device = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    set_: Set = None,
+    from_scratch: FromScratch = False,
+    at_step: AtStep = None,
+    quick: Quick = False,
+    select: Select = None,
+    ignore: Ignore = None,
+    fail_on: FailOn = FailOnLevel.ERROR,
+    formats: Formats = None,
+    outputs: Outputs = None,
+    wide: Wide = False,
+    quiet: Quiet = False,
+    traceback: Traceback = False,
+) -> None:
+    """Measure a composite loss on a few batches and diagnose it.
+
+    Loads the model, its checkpoint, the data and the loss that CONFIG names; measures the value and the gradient of every
+    component; names the component at fault, the cause and its effect, and says what to change.
+
+    Runs the code that CONFIG names: do not use it on a config that you do not trust.
+    """
+    from . import api
+    from .progress import progress
+    from .reports.emit import Emission
+
+    with errors_explained(traceback):
+        emission = Emission.plan(formats or [], outputs or [], wide=wide, quiet=quiet)
+        overrides = measure_overrides(batches, device, precision, seed, set_ or [], from_scratch=from_scratch)
+        with progress(quiet=quiet) as on_progress, contextlib.redirect_stdout(sys.stderr):
+            report = api.inspect(
+                config,
+                overrides=overrides,
+                quick=quick,
+                at_step=at_step,
+                select=codes(select),
+                ignore=codes(ignore),
+                on_progress=on_progress,
+            )
+        emission.write(report)
+    raise typer.Exit(exit_code(report, fail_on))
+
+
+@app.command()
+def rule(
+    code: Annotated[str | None, typer.Argument(help="Code of a rule, such as LD201. All rules when left out.")] = None,
+) -> None:
+    """Explain one rule, or list all."""
+    from .manual import list_rules, rule_page
+
+    with errors_explained():
+        text = list_rules() if code is None else rule_page(code)
+        typer.echo(text)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("lossdoctor.yaml"),
+    kind: Annotated[StarterKind, typer.Option("--for", help="What the loss is written with.")] = StarterKind.IMAGES,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+) -> None:
+    """Write a first config, full of comments, to start from."""
+    from .config.starter import write_starter
+
+    with errors_explained():
+        for written in write_starter(path, kind.value, overwrite=force):
+            typer.echo(f"wrote {written}", err=True)
+        typer.echo(f"next: edit it, then run `lossdoctor inspect {path}`", err=True)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the config, for editors."""
+    import json
+
+    from .config.json_schema import config_schema
+
+    typer.echo(json.dumps(config_schema(), indent=2))
+
+
+@contextlib.contextmanager
+def errors_explained(traceback: bool = False) -> Iterator[None]:
+    """Turn every error into one message on stderr and exit code 2; the traceback only where it was asked for."""
+    try:
+        yield
+    except LossDoctorError as error:
+        _fail(str(error), traceback)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+    except (OSError, MemoryError, RuntimeError) as error:
+        _fail(f"{type(error).__name__}: {error}\n  → Run again with --traceback to see where.", traceback)
+
+
+def _fail(message: str, traceback: bool) -> NoReturn:
+    from .reports.text import printable
+
+    if traceback:
+        import traceback as tracebacks
+
+        typer.echo(tracebacks.format_exc(), err=True)
+    lines = "\n".join(printable(line) for line in message.splitlines())
+    typer.echo(f"lossdoctor: {lines}", err=True)
+    raise typer.Exit(2) from None
+
+
+def exit_code(report: Report, fail_on: FailOnLevel) -> int:
+    """Return 1 where a finding is as severe as the failing level or more, else 0."""
+    from .records import Severity
+
+    if fail_on is FailOnLevel.NEVER:
+        return 0
+    level = Severity(fail_on.value)
+    return int(any(finding.severity.at_least(level) for finding in report.findings))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,107 @@
+"""Which operation first made a value or a gradient NaN or infinite.
+
+Costs a forward, and a backward per affected component, only for the first batch in which something is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from ..records import Anomaly, Location, ObjectiveGradients
+from ..setup.build import Setup
+from ..setup.user_code import blaming, calling_line, is_user_file
+from .autograd_graph import ancestors
+from .operands import Event, LossTrace
+from .ownership import trainable
+
+
+class FiniteTrace(LossTrace):
+    """A trace that also notes which calls turned finite inputs into something that is not."""
+
+    def _record(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> None:
+        super()._record(func, args, kwargs, inputs, outputs)
+        event = self.events[-1]
+        event.made_non_finite = all(map(_is_finite, inputs)) and not all(map(_is_finite, outputs))
+        if event.made_non_finite:
+            event.location = calling_line()
+
+
+def find_anomalies(setup: Setup, objectives: Sequence[ObjectiveGradients]) -> tuple[Anomaly, ...]:
+    """Return an anomaly for every component whose value, or else whose gradient, is not finite."""
+    return tuple(anomaly for objective in objectives for anomaly in _anomalies_of(setup, objective))
+
+
+def _anomalies_of(setup: Setup, objective: ObjectiveGradients) -> Iterator[Anomaly]:
+    for k, name in enumerate(objective.components):
+        for batch, values in enumerate(objective.values):
+            value = values[k]
+            if value is not None and not math.isfinite(value):
+                event = _first_bad_event(setup, objective.name, name, batch)
+                operation = event.name if event else None
+                yield Anomaly(objective.name, name, "value", batch, operation, event.location if event else None)
+                break
+            if not all(math.isfinite(block.gramians[batch][k][k]) for block in objective.blocks):
+                operation, location = _first_bad_backward(setup, objective.name, name, batch)
+                yield Anomaly(objective.name, name, "gradient", batch, operation, location)
+                break
+
+
+def _first_bad_event(setup: Setup, objective: str, component: str, batch: int) -> Event | None:
+    with FiniteTrace(setup.model) as trace:
+        losses = setup.evaluate(batch)
+    contributors = trace.contributors(losses.objectives[objective][component])
+    return next((event for event in trace.events if event.made_non_finite and id(event) in contributors), None)
+
+
+def _first_bad_backward(setup: Setup, objective: str, component: str, batch: int) -> tuple[str | None, Location | None]:
+    """Return the first backward node that turned a finite gradient into something else, and the line of its forward."""
+    with torch.autograd.set_detect_anomaly(True, check_nan=False):
+        scalar = setup.evaluate(batch).objectives[objective][component]
+    culprits: list[Node] = []
+
+    def watch(node: Node) -> None:
+        def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
+            if not culprits and all(map(_is_finite, grad_outputs)) and not all(map(_is_finite, grad_inputs)):
+                culprits.append(node)
+
+        node.register_hook(hook)
+
+    for node in ancestors([scalar]):
+        watch(node)
+    parameters = list(trainable(setup.model).values())
+    with blaming(f"differentiating {component}"):
+        torch.autograd.grad(scalar, parameters, allow_unused=True)
+    if not culprits:
+        return None, None
+    return _forward_name(culprits[0]), _forward_line(culprits[0])
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, Tensor) or bool(value.isfinite().all())
+
+
+def _forward_name(node: Node) -> str:
+    """Return the forward operation of a backward node: "SqrtBackward0" -> "sqrt"."""
+    name = re.sub(r"Backward\d*$", "", node.name())
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _forward_line(node: Node) -> Location | None:
+    """Return the user's line that ran the forward of a node, out of the traceback that anomaly mode keeps."""
+    traceback = "".join(node.metadata.get("traceback_", ()))
+    places = re.findall(r'File "([^"]+)", line (\d+)', traceback)
+    return next((Location(file, int(line)) for file, line in reversed(places) if is_user_file(file)), None)

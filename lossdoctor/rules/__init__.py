@@ -1,0 +1,27 @@
+"""The rules: one module each, found by being here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+
+from .base import Rule
+
+
+@cache
+def registry() -> Mapping[str, type[Rule]]:
+    """Return every rule class by its code, in the order of the codes."""
+    modules = [
+        importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+        if module.name.startswith("ld")
+    ]
+    classes = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__
+    ]
+    return {rule.code: rule for rule in sorted(classes, key=lambda rule: rule.code)}

@@ -1,0 +1,52 @@
+"""LD902: a weight that nobody wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..records import Finding, Severity
+from .base import Case, Rule, dotted, listing
+
+
+@dataclass(frozen=True)
+class DefaultWeight(Rule):
+    """A component of a composite loss got weight 1.0 because the config gives it none.
+
+    That may well be what is meant. It is worth a note because a misspelt or forgotten weight looks just the same.
+
+    Remedy: write the weight down.
+    """
+
+    code: ClassVar[str] = "LD902"
+    name: ClassVar[str] = "default-weight"
+    severity: ClassVar[Severity] = Severity.NOTE
+    requires: ClassVar[tuple[str, ...]] = ("config",)
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        """Yield one finding for all such components of an objective."""
+        for objective, components in self._undeclared(case):
+            keys, location = case.locate_weight(objective, components[0])
+            yield self.finding(
+                components,
+                f"{listing(components)} {'has' if len(components) == 1 else 'have'} weight 1.0 because none is given",
+                objective=objective,
+                evidence={"weight": 1.0},
+                remedy=f"Write the weight down, such as {dotted(*keys)}: 1.0.",
+                fix={dotted(*case.locate_weight(objective, name)[0]): 1.0 for name in components},
+                location=location,
+            )
+
+    @staticmethod
+    def _undeclared(case: Case) -> Iterator[tuple[str, list[str]]]:
+        """Yield objectives of several components with those that have no weight of their own."""
+        if case.gradients:
+            for gradients in case.gradients:
+                pairs = zip(gradients.components, gradients.declared, strict=True)
+                names = [name for name, declared in pairs if not declared]
+                if names and len(gradients.components) > 1:
+                    yield gradients.name, names
+        elif len(case.built_in) > 1:
+            if names := [name for name, component in case.built_in.items() if component.weight is None]:
+                yield "total", names

@@ -1,0 +1,137 @@
+"""Batches: taken from whatever yields them, kept on the host, handed to the model and the loss."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from ..config.schema import Config, ImageData, TargetData
+from ..errors import DataError
+from ..records import DataFacts
+from .device import seed_everything
+from .user_code import blaming, import_target
+
+Batch = Any
+
+
+def load_batches(config: Config, count: int) -> tuple[list[Batch], DataFacts]:
+    """Return the first `count` batches, fewer where the data ends sooner, and what is known of the data.
+
+    Raises DataError when there is not a single batch.
+    """
+    seed_everything(config.measure.seed)
+    data = config.data
+    if isinstance(data, ImageData):
+        from .images import PhotoFolder
+
+        photos = PhotoFolder(data, config.folder, seed=config.measure.seed)
+        batches = _take(loader(photos, data.batch_size, config.measure.seed), count, "data.images")
+        unreadable, samples = tuple(photos.unreadable), len(photos)
+    else:
+        source = _target_source(data, config.measure.seed)
+        batches = _take(source, count, "data.target")
+        unreadable, samples = (), None
+    return batches, DataFacts(
+        batches=len(batches),
+        batch_sizes=tuple(size for batch in batches if (size := batch_size(batch)) is not None),
+        samples=samples,
+        unreadable=unreadable,
+    )
+
+
+def loader(dataset: Dataset[Any], size: int, seed: int) -> DataLoader[Any]:
+    """Return a loader of a data set in a shuffled order that depends on the seed alone."""
+    # Files and classes are often sorted: without shuffling, the first batches would show one kind of sample only.
+    shuffle = not isinstance(dataset, IterableDataset)
+    return DataLoader(dataset, size, shuffle=shuffle, generator=torch.Generator().manual_seed(seed))
+
+
+def _target_source(data: TargetData, seed: int) -> Iterable[Batch]:
+    with blaming("calling data.target"):
+        source = import_target(data.target, "data.target")(**data.args)
+    if isinstance(source, Dataset):
+        return loader(source, data.batch_size, seed)
+    if not isinstance(source, Iterable) or isinstance(source, (str, bytes, Mapping, torch.Tensor)):
+        message = f"data.target: {data.target} returned {type(source).__name__}"
+        raise DataError(message, "Return a DataLoader, a Dataset, or an iterable of batches.")
+    return source
+
+
+def _take(source: Iterable[Batch], count: int, key: str) -> list[Batch]:
+    with blaming(f"reading a batch from {key}"):
+        batches = [to(batch, torch.device("cpu")) for batch in itertools.islice(source, count)]
+    if not batches:
+        message = f"{key}: the data gave no batch"
+        raise DataError(message, "Check that the data set is not empty and that an iterator was not used up before.")
+    return batches
+
+
+def to(batch: Batch, device: torch.device) -> Batch:
+    """Return a copy of a batch on a device: tensors are copied, containers rebuilt, everything else kept.
+
+    A copy even where nothing moves, because user code may change a batch in place and every instrument must see the same.
+    """
+    if isinstance(batch, torch.Tensor):
+        moved = batch.detach().to(device, copy=True)
+        return moved.requires_grad_(batch.requires_grad) if batch.requires_grad else moved
+    if isinstance(batch, Mapping):
+        moved_items = {key: to(value, device) for key, value in batch.items()}
+        return moved_items if type(batch) is dict else _rebuilt(batch, moved_items)
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(to(value, device) for value in batch))
+    if isinstance(batch, (tuple, list)):
+        return type(batch)(to(value, device) for value in batch)
+    if hasattr(batch, "clone") and hasattr(batch, "to"):
+        return batch.clone().to(device)  # graphs and other batch classes of their own
+    return batch
+
+
+def _rebuilt(batch: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    try:
+        return type(batch)(items)  # type: ignore[call-arg]
+    except TypeError:
+        return items
+
+
+def batch_size(batch: Batch) -> int | None:
+    """Return the length of the first tensor's first dimension, None where a batch has no tensor."""
+    if isinstance(batch, torch.Tensor):
+        return batch.shape[0] if batch.dim() else None
+    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, (tuple, list)) else ()
+    return next((size for part in parts if (size := batch_size(part)) is not None), None)
+
+
+def call_model(model: nn.Module, batch: Batch) -> Any:
+    """Return the model's output for a batch.
+
+    `(input, ...)` → `model(batch[0])`; a mapping with the key `input` → `model(batch["input"])`; any other mapping →
+    `model(**batch)`; a tensor → `model(batch)`.
+    """
+    if isinstance(batch, Mapping):
+        return model(batch["input"]) if "input" in batch else model(**batch)
+    if isinstance(batch, (tuple, list)):
+        if not batch:
+            message = "a batch is empty: there is nothing to give to the model"
+            raise DataError(message, "Yield (input, target) tuples, mappings or tensors.")
+        return model(batch[0])
+    return model(batch)
+
+
+def target_of(batch: Batch) -> Any:
+    """Return the target of a batch: the second element of a tuple, the key `target` of a mapping; else None."""
+    if isinstance(batch, Mapping):
+        return batch.get("target")
+    if isinstance(batch, (tuple, list)) and len(batch) > 1:
+        return batch[1]
+    return None
+
+
+def resolve(folder: Path, path: str) -> Path:
+    """Return a path of the config, which is relative to the config's folder."""
+    return folder / Path(path).expanduser()

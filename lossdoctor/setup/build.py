@@ -1,0 +1,121 @@
+"""Config -> Setup."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from ..config.schema import Config, Schedule, weight_at
+from ..errors import UserCodeError
+from ..models import BUILT_IN
+from ..records import CheckpointFacts, DataFacts
+from .batches import Batch, load_batches, resolve, to
+from .checkpoint import load_checkpoint
+from .device import choose_device, precision, random_state_kept, seed_everything
+from .loss import Loss, Losses, build_loss
+from .user_code import blaming, import_target, importable
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is examined: model, batches and loss. The only thing that holds tensors and user code.
+
+    `weights`, `roles` and `shares` are keyed by a component's name or by `objective.component`.
+    """
+
+    model: nn.Module
+    batches: list[Batch]  #: on the host
+    loss: Loss
+    weights: Mapping[str, float] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    parameters: str | Mapping[str, str] = "*"  #: pattern of the parameters to differentiate by, or one per objective
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: str = "fp32"
+    mode: str = "train"
+    seed: int = 0
+    checkpoint: CheckpointFacts | None = None
+    data: DataFacts | None = None
+
+    def evaluate(self, index: int) -> Losses:
+        """Run model and loss on a batch, always from the same random state."""
+        self.model.train(self.mode == "train")
+        seed_everything(self.seed + index)
+        with precision(self.device, self.precision):
+            return self.loss(self.model, to(self.batches[index], self.device))
+
+    def weight(self, objective: str, component: str) -> float | None:
+        """Return the declared weight of a component, None where there is none."""
+        return self.weights.get(f"{objective}.{component}", self.weights.get(component))
+
+    def role(self, objective: str, component: str) -> str | None:
+        """Return the declared role of a component."""
+        return self.roles.get(f"{objective}.{component}", self.roles.get(component))
+
+
+@contextlib.contextmanager
+def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]:
+    """Build the setup of a config. The user's own modules are importable while it is open.
+
+    Weights that follow a schedule have their value at `at_step`, or at the end of the schedule.
+    Raises LossDoctorError for whatever cannot be built.
+    """
+    user_code = importable(config.folder) if _names_user_code(config) else contextlib.nullcontext()
+    with random_state_kept(), user_code:
+        device = choose_device(config.measure.device)
+        batches, data = load_batches(config, config.measure.batches)
+        model = build_model(config)
+        checkpoint = None
+        if config.model.checkpoint is not None:
+            path = resolve(config.folder, config.model.checkpoint)
+            checkpoint = load_checkpoint(model, path, strict=config.model.strict)
+        loss = config.loss
+        yield Setup(
+            model=model.to(device),
+            batches=batches,
+            loss=build_loss(config, device),
+            weights={name: weight_at(weight, at_step) for name, weight in declared_weights(config).items()},
+            roles=loss.roles,
+            shares=loss.shares,
+            parameters=config.measure.parameters,
+            device=device,
+            precision=config.measure.precision,
+            mode=config.measure.mode,
+            seed=config.measure.seed,
+            checkpoint=checkpoint,
+            data=data,
+        )
+
+
+def declared_weights(config: Config) -> Mapping[str, float | Schedule]:
+    """Return the weights that the config gives, by component."""
+    if config.loss.components is None:
+        return config.loss.weights
+    return {
+        name: component.weight for name, component in config.loss.components.items() if component.weight is not None
+    }
+
+
+def build_model(config: Config) -> nn.Module:
+    """Return the model of a config with fresh weights that depend on the seed alone."""
+    target = config.model.target
+    factory = import_target(target, "model.target") if ":" in target else BUILT_IN[target]
+    seed_everything(config.measure.seed)
+    with blaming("building model.target"):
+        model = factory(**config.model.args)
+    if not isinstance(model, nn.Module):
+        message = f"model.target: {target} returned a {type(model).__name__}, expected a torch.nn.Module"
+        raise UserCodeError(message, "Name a class derived from nn.Module, or a function that returns an instance.")
+    # What was compiled is measured uncompiled: the compiled graph does not survive several backwards.
+    original = getattr(model, "_orig_mod", model)
+    return original if isinstance(original, nn.Module) else model
+
+
+def _names_user_code(config: Config) -> bool:
+    loss, data = config.loss, config.data
+    targets = [loss.function, loss.step, loss.total, getattr(data, "target", None)]
+    return ":" in config.model.target or any(targets)
