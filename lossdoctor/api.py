@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config.load import load_config, parse_config
+from .config.measured_names import check_measured_names
 from .config.schema import Config
 from .records import Report
 from .report import build_report
@@ -95,6 +96,8 @@ def _report(
 
     started = time.perf_counter()
     examination = examine(setup, quick=quick, **({"on_progress": on_progress} if on_progress else {}))
+    if config is not None and examination.gradients is not None:
+        check_measured_names(config, {objective.name: objective.components for objective in examination.gradients})
     return build_report(
         Case(config=config, examination=examination),
         command="inspect",

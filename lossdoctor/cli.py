@@ -102,11 +102,11 @@ def inspect(
 
     Runs the code that CONFIG names: do not use it on a config that you do not trust.
     """
-    from . import api
-    from .progress import progress
-    from .reports.emit import Emission
-
     with errors_explained(traceback):
+        from . import api
+        from .progress import progress
+        from .reports.emit import Emission
+
         emission = Emission.plan(formats or [], outputs or [], wide=wide, quiet=quiet)
         overrides = measure_overrides(batches, device, precision, seed, set_ or [], from_scratch=from_scratch)
         with progress(quiet=quiet) as on_progress, contextlib.redirect_stdout(sys.stderr):
@@ -128,9 +128,9 @@ def rule(
     code: Annotated[str | None, typer.Argument(help="Code of a rule, such as LD201. All rules when left out.")] = None,
 ) -> None:
     """Explain one rule, or list all."""
-    from .manual import list_rules, rule_page
-
     with errors_explained():
+        from .manual import list_rules, rule_page
+
         text = list_rules() if code is None else rule_page(code)
         typer.echo(text)
 
@@ -142,9 +142,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
     """Write a first config, full of comments, to start from."""
-    from .config.starter import write_starter
-
     with errors_explained():
+        from .config.starter import write_starter
+
         for written in write_starter(path, kind.value, overwrite=force):
             typer.echo(f"wrote {written}", err=True)
         typer.echo(f"next: edit it, then run `lossdoctor inspect {path}`", err=True)
@@ -155,9 +155,10 @@ def schema() -> None:
     """Print the JSON Schema of the config, for editors."""
     import json
 
-    from .config.json_schema import config_schema
+    with errors_explained():
+        from .config.json_schema import config_schema
 
-    typer.echo(json.dumps(config_schema(), indent=2))
+        typer.echo(json.dumps(config_schema(), indent=2))
 
 
 @contextlib.contextmanager
@@ -170,8 +171,12 @@ def errors_explained(traceback: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         raise typer.Exit(130) from None
-    except (OSError, MemoryError, RuntimeError) as error:
-        _fail(f"{type(error).__name__}: {error}\n  → Run again with --traceback to see where.", traceback)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        _fail(
+            f"unexpected {what}\n  → This should not happen. Run again with --traceback to see where it comes from.",
+            traceback,
+        )
 
 
 def _fail(message: str, traceback: bool) -> NoReturn:
