@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from .report import build_report
 from .rules.base import Case
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor, nn  # noqa: TID251 - for the type checker alone
 
     from .instruments.examine import Progress
     from .setup.build import Setup
@@ -27,30 +28,27 @@ def inspect(
     overrides: Sequence[str] = (),
     quick: bool = False,
     at_step: int | None = None,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
     on_progress: Progress | None = None,
 ) -> Report:
     """Measure a composite loss on a few batches and diagnose it.
 
     `config` is the path of a config file, its content as a mapping, a loaded `Config`, or a `Setup` of live objects.
-    `overrides` are `key.path=value` strings for a path. `quick` runs only the gradient and operand instruments. Weights that
-    follow a schedule have their value at the optimizer step `at_step`, or at the end of the schedule. `select` and `ignore` are
-    rule codes or prefixes, beside those of the config.
+    `overrides` are `key.path=value` strings for a path. `quick` runs only the gradient and operand instruments. Weights
+    that follow a schedule have their value at the optimizer step `at_step`, or at the end of the schedule.
 
-    Raises LossDoctorError, with a message that says what to do, where the setup cannot be built or measured. Model, gradients,
-    modes and random generators are afterwards what they were before.
+    Raises LossDoctorError, with a message that says what to do, where the setup cannot be built or measured. Model,
+    gradients, modes and random generators are afterwards what they were before.
     """
     from .setup.build import Setup, open_setup
 
     if isinstance(config, Setup):
-        return _report(config, None, quick, select, ignore, on_progress)
+        return _report(config, None, quick, on_progress)
     if isinstance(config, (str, Path)):
         config = load_config(config, overrides)
     elif not isinstance(config, Config):
         config = parse_config(config)
     with open_setup(config, at_step=at_step) as setup:
-        return _report(setup, config, quick, select, ignore, on_progress)
+        return _report(setup, config, quick, on_progress)
 
 
 def measure(
@@ -59,14 +57,12 @@ def measure(
     model: nn.Module,
     weights: Mapping[str, float] | None = None,
     roles: Mapping[str, str] | None = None,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
 ) -> Report:
     """Diagnose live scalars inside a training loop, between forward and backward.
 
-    `components` are the unweighted scalars of the step, by name, or nested as `{objective: {component: scalar}}`. The graph
-    is kept, so the step's own `backward()` works afterwards; `.grad` is not touched. Only what one batch of gradients can show is
-    judged, the other rules are listed as skipped.
+    `components` are the unweighted scalars of the step, by name, or nested as `{objective: {component: scalar}}`. The
+    graph is kept, so the step's own `backward()` works afterwards; `.grad` is not touched. Only what one batch of
+    gradients can show is judged, the other rules are listed as skipped.
 
     Raises LossDoctorError for what is no scalar, or where the gradients cannot be taken.
     """
@@ -79,8 +75,6 @@ def measure(
         command="measure",
         config="",
         environment=_environment(next((p.device for p in model.parameters()), "cpu"), 1, started),
-        select=select,
-        ignore=ignore,
     )
 
 
@@ -88,8 +82,6 @@ def _report(
     setup: Setup,
     config: Config | None,
     quick: bool,
-    select: Sequence[str],
-    ignore: Sequence[str],
     on_progress: Progress | None,
 ) -> Report:
     from .instruments.examine import examine
@@ -104,16 +96,12 @@ def _report(
         config=str(config.path) if config else "",
         environment=_environment(setup.device, len(setup.batches), started)
         | {"precision": setup.precision, "mode": setup.mode, "seed": setup.seed},
-        select=[*select, *(config.rules.select if config and not select else [])],
-        ignore=[*ignore, *(config.rules.ignore if config else [])],
     )
 
 
 def _environment(device: object, batches: int, started: float) -> dict[str, Any]:
-    import torch
-
     return {
-        "torch": str(torch.__version__),
+        "torch": importlib.metadata.version("torch"),
         "device": str(device),
         "batches": batches,
         "seconds": round(time.perf_counter() - started, 3),

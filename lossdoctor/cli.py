@@ -34,8 +34,8 @@ from .cli_options import (
     Set,
     Traceback,
     Wide,
-    codes,
     measure_overrides,
+    rule_overrides,
 )
 from .errors import LossDoctorError
 
@@ -97,8 +97,8 @@ def inspect(
 ) -> None:
     """Measure a composite loss on a few batches and diagnose it.
 
-    Loads the model, its checkpoint, the data and the loss that CONFIG names; measures the value and the gradient of every
-    component; names the component at fault, the cause and its effect, and says what to change.
+    Loads the model, its checkpoint, the data and the loss that CONFIG names; measures the value and the gradient of
+    every component; names the component at fault, the cause and its effect, and says what to change.
 
     Runs the code that CONFIG names: do not use it on a config that you do not trust.
     """
@@ -108,15 +108,17 @@ def inspect(
         from .reports.emit import Emission
 
         emission = Emission.plan(formats or [], outputs or [], wide=wide, quiet=quiet)
-        overrides = measure_overrides(batches, device, precision, seed, set_ or [], from_scratch=from_scratch)
+        overrides = [
+            *(set_ or []),
+            *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
+            *rule_overrides(select, ignore),
+        ]
         with progress(quiet=quiet) as on_progress, contextlib.redirect_stdout(sys.stderr):
             report = api.inspect(
                 config,
                 overrides=overrides,
                 quick=quick,
                 at_step=at_step,
-                select=codes(select),
-                ignore=codes(ignore),
                 on_progress=on_progress,
             )
         emission.write(report)

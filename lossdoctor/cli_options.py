@@ -79,7 +79,7 @@ AtStep = Annotated[
         "--at-step",
         metavar="N",
         min=0,
-        help="Weights that follow a schedule have their value at this optimizer step [default: the end of the schedule].",
+        help="Weights that follow a schedule have their value at this optimizer step [default: its end].",
         rich_help_panel=_MEASURING,
     ),
 ]
@@ -131,26 +131,30 @@ Traceback = Annotated[
 ]
 
 
-def codes(values: Sequence[str] | None) -> list[str]:
-    """Return rule codes out of `--select LD1,LD2 --select LD501`."""
-    return [code.strip() for value in values or () for code in value.split(",") if code.strip()]
-
-
 def measure_overrides(
     batches: int | None,
     device: str | None,
     precision: PrecisionName | None,
     seed: int | None,
-    sets: Sequence[str],
     *,
     from_scratch: bool,
 ) -> list[str]:
-    """Return the options that override the config, in the form of `--set`."""
+    """Return the options that say how to measure, in the form of `--set`."""
     named = {
         "measure.batches": batches,
         "measure.device": device,
         "measure.precision": precision.value if precision else None,
         "measure.seed": seed,
     }
-    overrides = [*sets, *(f"{key}={value}" for key, value in named.items() if value is not None)]
+    overrides = [f"{key}={value}" for key, value in named.items() if value is not None]
     return [*overrides, "model.checkpoint=null"] if from_scratch else overrides
+
+
+def rule_overrides(select: Sequence[str] | None, ignore: Sequence[str] | None) -> list[str]:
+    """Return the options that choose rules, `LD1,LD2` or repeated, in the form of `--set`."""
+    tables = {"rules.select": select, "rules.ignore": ignore}
+    return [f"{key}=[{', '.join(_codes(values))}]" for key, values in tables.items() if values]
+
+
+def _codes(values: Sequence[str]) -> list[str]:
+    return [code.strip() for value in values for code in value.split(",") if code.strip()]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import __version__
+from .config.schema import RulesConfig
 from .diagnose import diagnose
 from .records import Finding, Report, Severity, Verdict
 from .rules.base import Case
@@ -17,11 +18,10 @@ def build_report(
     command: str,
     config: str,
     environment: Mapping[str, Any],
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
 ) -> Report:
     """Diagnose a case and put everything worth showing into a report."""
-    findings, skipped = diagnose(case, select, ignore)
+    rules = case.config.rules if case.config else RulesConfig()
+    findings, skipped = diagnose(case, rules.select, rules.ignore)
     return Report(
         command=command,
         config=config,
