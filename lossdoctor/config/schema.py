@@ -7,12 +7,15 @@ Nothing here reads files or imports torch; `load.py` turns a YAML file into a `C
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -21,11 +24,13 @@ from pydantic import (
     PositiveInt,
     PrivateAttr,
     Tag,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from ..records import Location
+from .suggest import closest, did_you_mean
 
 Space = Literal["rgb", "lab", "luv", "ycbcr", "yuv", "hsv", "xyz", "gray"]
 
@@ -41,12 +46,39 @@ CHANNELS: Mapping[str, tuple[str, ...]] = {
     "gray": ("Y",),
 }
 
-Target = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
+#: Names that `model.target` takes besides `module:callable`.
+BUILT_IN_MODELS = ("unet",)
+
+
+def refuse(expected: str, advice: str = "") -> NoReturn:
+    """Raise the error of a validator: what would have been right, and what to do."""
+    kind, template = "refused", "expected {expected}"
+    raise PydanticCustomError(kind, template, {"expected": expected, "advice": advice})
+
+
+def _importable(value: str) -> str:
+    module, colon, name = value.partition(":")
+    dotted = (*module.split("."), *name.split("."))
+    if colon and all(part.isidentifier() for part in dotted) and not module.endswith(".py"):
+        return value
+    refuse("`module:callable`, such as `my_project.losses:terms`", _nearest_target(value))
+
+
+def _nearest_target(value: str) -> str:
+    """Return advice for what people write instead: a file, dots only, spaces."""
+    module, _, name = "".join(value.split()).replace("::", ":").rpartition(":" if ":" in value else ".")
+    module = module.removesuffix(".py").strip("./").replace("/", ".")
+    if module and name.isidentifier() and all(part.isidentifier() for part in module.split(".")):
+        return f"did you mean `{module}:{name}`?"
+    return "name the module as in an `import`, then a colon, then the function or class in it"
+
+
+Target = Annotated[str, AfterValidator(_importable), Field(json_schema_extra={"pattern": r"^[^\s:]+:[^\s:]+$"})]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
-    """A mapping of the config: immutable, no key that is not described here, no value converted in silence."""
+    """A mapping of the config: immutable, no keys but these, no value converted in silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -63,6 +95,16 @@ class ModelConfig(Section):
     strict: bool = True
     """Keys that are missing or do not fit are an error (true) or a warning (false)."""
 
+    @field_validator("target")
+    @classmethod
+    def _known_or_importable(cls, target: str) -> str:
+        if ":" in target:
+            return _importable(target)
+        if target not in BUILT_IN_MODELS:
+            advice = did_you_mean(target, BUILT_IN_MODELS) or _nearest_target(target)
+            refuse(f"`module:callable` or a built-in model ({', '.join(BUILT_IN_MODELS)})", advice)
+        return target
+
 
 class ValidationConfig(Section):
     """Data of its own for validation."""
@@ -77,7 +119,7 @@ class TargetData(Section):
     """Batches made by the user's own code."""
 
     target: Target
-    """`module:callable` -> DataLoader, Dataset, or any iterable of batches."""
+    """`module:callable` -> DataLoader, Dataset, or any iterable of batches. Or give a folder of `images`."""
     args: dict[str, Any] = {}
     """Keyword arguments of the callable."""
     batch_size: PositiveInt = 8
@@ -102,12 +144,27 @@ class ImageData(Section):
     factor: Annotated[int, Field(ge=2, le=16)] = 2
     """Super-resolution: how many times smaller the input is."""
     group: str | None = None
-    """Regular expression on file names; images whose first group matches the same text stay on one side of a split."""
+    """Regular expression on file names: images with the same first group stay on one side of a split."""
+
+    @field_validator("group")
+    @classmethod
+    def _compiles(cls, group: str | None) -> str | None:
+        try:
+            re.compile(group or "")
+        except re.error as error:
+            refuse("a regular expression", f"Python says: {error}")
+        return group
 
 
 def _kind_of_data(value: Any) -> str:
-    images = isinstance(value, ImageData) or (isinstance(value, Mapping) and "images" in value)
-    return "images" if images else "target"
+    """Return which alternative is meant; a mapping with neither key is judged by its other keys."""
+    if isinstance(value, ImageData):
+        return "images"
+    if not isinstance(value, Mapping) or "target" in value:
+        return "target"
+    only_images = set(ImageData.model_fields) - set(TargetData.model_fields)
+    meant = only_images & value.keys() or closest("images", (key for key in value if isinstance(key, str)))
+    return "images" if meant else "target"
 
 
 DataConfig = Annotated[
@@ -176,15 +233,19 @@ class ColorComponent(Component):
     normalize: bool = True
     """Scale every channel to about [0, 1] (LAB: L/100, (a, b)+128 over 256). False compares raw units."""
 
-    @model_validator(mode="after")
-    def _channels_belong_to_space(self) -> ColorComponent:
-        letters = CHANNELS[self.space]
-        if self.channels is not None:
-            unknown = [channel for channel in self.channels if channel not in letters]
-            if unknown or not self.channels or len(set(self.channels)) < len(self.channels):
-                msg = f"channels must be distinct letters out of {', '.join(letters)} for space {self.space}"
-                raise ValueError(msg)
-        return self
+    @field_validator("channels")
+    @classmethod
+    def _belong_to_space(cls, channels: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        letters = CHANNELS.get(info.data.get("space", ""))
+        if channels is None or letters is None:
+            return channels
+        expected = f"channels of {info.data['space']}: {', '.join(letters)}"
+        for channel in channels:
+            if channel not in letters:
+                refuse(expected, did_you_mean(channel, letters))
+        if not channels or len(set(channels)) < len(channels):
+            refuse(expected, "name each channel once, or leave `channels` out to compare them all")
+        return channels
 
 
 class PixelComponent(ColorComponent):
@@ -222,8 +283,7 @@ class SsimComponent(ColorComponent):
     @classmethod
     def _odd(cls, window: int) -> int:
         if window % 2 == 0:
-            msg = "window must be odd"
-            raise ValueError(msg)
+            refuse("an odd number", f"write {window - 1} or {window + 1}")
         return window
 
 
@@ -245,7 +305,7 @@ class PerceptualComponent(Component):
     term: Literal["perceptual"]
     backbone: Literal["squeezenet1_1", "vgg16", "vgg19"] = "squeezenet1_1"
     """The network."""
-    layers: list[NonNegativeInt] | None = None
+    layers: Annotated[list[NonNegativeInt], Field(min_length=1)] | None = None
     """Indices into the network's `features`; a few ReLUs spread over the depth when left out."""
     pretrained: str = "imagenet"
     """`imagenet` (downloaded once), `random` (seeded, works offline), or the path of a state dict."""
@@ -286,7 +346,19 @@ class LossConfig(Section):
     tolerance: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 3.0
     """Factor by which a measured share may be off the declared one."""
     total: Target | None = None
-    """`module:callable`, (model, batch) or (model, batch, weights) -> the scalar that is really backpropagated."""
+    """`module:callable`, (model, batch) or (model, batch, weights) -> the scalar that is backpropagated."""
+
+
+DEVICE = "^(auto|cpu|mps|cuda(:[0-9]+)?)$"
+
+
+def _kind_of_pattern(value: Any) -> str:
+    return "patterns" if isinstance(value, Mapping) else "pattern"
+
+
+Patterns = Annotated[
+    Annotated[str, Tag("pattern")] | Annotated[dict[str, str], Tag("patterns")], Discriminator(_kind_of_pattern)
+]
 
 
 class MeasureConfig(Section):
@@ -294,7 +366,7 @@ class MeasureConfig(Section):
 
     batches: PositiveInt = 4
     """How many batches to measure."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=DEVICE)] = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Autocast precision, the loss included; fp32 turns TF32 off."""
@@ -302,7 +374,7 @@ class MeasureConfig(Section):
     """The model's mode while it is measured."""
     seed: NonNegativeInt = 0
     """Seed of everything random."""
-    parameters: str | dict[str, str] = "*"
+    parameters: Patterns = "*"
     """Pattern (`*`, `?`) of the names of the parameters to differentiate by, or one per objective."""
 
 
@@ -322,6 +394,15 @@ class RulesConfig(BaseModel):
         return self.model_extra or {}
 
 
+def _kind_of_rhythm(value: Any) -> str:
+    return "auto" if value == "auto" else "steps"
+
+
+Rhythm = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[PositiveInt, Tag("steps")], Discriminator(_kind_of_rhythm)
+]
+
+
 class TrialConfig(Section):
     """A short training run."""
 
@@ -333,7 +414,7 @@ class TrialConfig(Section):
     """Learning rate."""
     parameters: dict[str, str] = {}
     """With several objectives: the pattern of the parameters that each one trains."""
-    measure_every: Literal["auto"] | PositiveInt = "auto"
+    measure_every: Rhythm = "auto"
     """Steps between measurements of the gradient shares; auto measures ten times, log-spaced."""
     checkpoint_every: PositiveInt = 50
     """Steps between checkpoints."""
@@ -341,11 +422,16 @@ class TrialConfig(Section):
     """`module:callable` that judges the trained model, where the loss itself should not."""
 
 
+def _whole(value: Any) -> Any:
+    """Keep `true` and `1.0` from passing as 1, which they equal in Python."""
+    return value if type(value) is int else str(value)
+
+
 class Config(Section):
     """A lossdoctor config, version 1."""
 
-    version: Literal[1] = 1
-    """Version of this format."""
+    version: Annotated[Literal[1], BeforeValidator(_whole)] = 1
+    """Version of the format of this file; this lossdoctor reads version 1."""
     model: ModelConfig
     """The model under examination."""
     data: DataConfig

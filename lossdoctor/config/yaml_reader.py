@@ -1,0 +1,148 @@
+"""Reading YAML: plain values, and the line and column of every key.
+
+Scalars are YAML 1.2's (`yaml_core.py`); what could harm is refused before it is built (`yaml_limits.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import yaml
+
+from ..errors import ConfigError, Problem
+from ..records import Location
+from .display import shown, visible
+from .keys import Keys
+from .source import location, refuse
+from .yaml_core import CoreLoader
+from .yaml_limits import check_limits
+from .yaml_nodes import Constructor
+
+MAX_BYTES = 1_000_000
+
+#: What YAML does not allow in a text; a byte order mark inside it; and the three characters that end a line in YAML
+#: 1.1 (as libyaml has it) but not in YAML 1.2, so that line numbers are those of every editor.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+#: Pieces of the parser's messages, and what helps.
+_SYNTAX_ADVICE = {
+    "mapping values are not allowed": 'put a value that contains ": " in quotes, or check the indentation',
+    "cannot start any token": "indent with spaces, not tabs; put a value that begins with @ or % in quotes",
+    "could not find expected ':'": "write `key: value`; a colon, the space after it or a quote is missing",
+    "did not find expected key": "the indentation does not fit the lines above, or a comma or a quote is missing",
+    "expected <block end>": "the indentation does not fit the lines above, or a comma or a quote is missing",
+    "sequence entries are not allowed": "begin a list on a line of its own, or write it as [a, b]",
+    "undefined alias": "put a value that begins with * in quotes, or define the anchor with & above it",
+    "expected alphabetic": "put a value that begins with * or & in quotes",
+    "duplicate anchor": "give each anchor (&name) a name of its own",
+    "unexpected end of stream": "a quote that begins here is not closed",
+    "expected ',' or": "a comma or a closing bracket is missing",
+    "unknown escape": "in double quotes a backslash is an escape; use single quotes",
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a YAML file says, where it says it, and what is wrong with single keys of it."""
+
+    value: dict[str, Any]
+    positions: Mapping[Keys, Location]  #: of the key; in a list of the item, whose key is "0", "1", …
+    problems: tuple[Problem, ...] = ()
+
+
+def read_yaml(text: str | bytes, file: str) -> Document:
+    """Read the mapping that a YAML text holds.
+
+    Raises ConfigError with every problem that `read_document` raises or notes.
+    """
+    document = read_document(text, file)
+    if document.problems:
+        raise ConfigError(document.problems)
+    return document
+
+
+def read_document(text: str | bytes, file: str) -> Document:
+    """Read the mapping that a YAML text holds, and note what is wrong with single keys of it.
+
+    Such problems are duplicate keys, keys that are not text, and tags outside YAML's core schema. The place of
+    a key is where it is written: for one that comes through an alias or a merge, at the anchor.
+
+    Raises ConfigError where nothing can be read: over 1 MB, no UTF-8, no YAML, nested deeper than 50, over 100
+    aliases, over 100,000 values once aliases are followed, several documents, empty, or no mapping.
+    """
+    node = _compose(text, file)
+    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
+        advice = "`lossdoctor init` writes a first config"
+        refuse(Location(file, 1), "settings as `key: value`", "an empty file", advice)
+    constructor = Constructor(file)
+    value = constructor.construct(node, ())
+    if not isinstance(value, dict):
+        place = location(file, node.start_mark)
+        refuse(place, "settings as `key: value`", shown(value), "write `model:`, `data:` and `loss:` as keys")
+    return Document(value, constructor.positions, tuple(dict.fromkeys(constructor.problems)))
+
+
+def read_value(text: str, file: str) -> Any:
+    """Read any YAML value, such as `1e-3` or `[a, b]`; empty text is null.
+
+    Raises ConfigError as `read_yaml` does.
+    """
+    node = _compose(text, file)
+    constructor = Constructor(file)
+    value = None if node is None else constructor.construct(node, ())
+    if constructor.problems:
+        raise ConfigError(tuple(constructor.problems))
+    return value
+
+
+def _compose(text: str | bytes, file: str) -> yaml.Node | None:
+    decoded = _decode(text, file)
+    try:
+        check_limits(yaml.parse(decoded, Loader=CoreLoader), file)
+        node: yaml.Node | None = yaml.compose(decoded, Loader=CoreLoader)
+    except yaml.MarkedYAMLError as error:
+        _refuse_syntax(error, file)
+    return node
+
+
+def _decode(text: str | bytes, file: str) -> str:
+    if len(text) > MAX_BYTES:
+        refuse(Location(file, 1), f"at most {MAX_BYTES:,} bytes", "more", "is this really a config file?")
+    decoded = text if isinstance(text, str) else _decode_utf8(text, file)
+    decoded = decoded.removeprefix("\ufeff")
+    if bad := _UNPRINTABLE.search(decoded):
+        found = f"the control character U+{ord(bad[0]):04X}"
+        advice = "remove it, or write it as an escape in double quotes; is this really a config file?"
+        refuse(_place(decoded[: bad.start()], file), "a text file", found, advice)
+    return decoded
+
+
+def _decode_utf8(data: bytes, file: str) -> str:
+    advice = "save the file in the encoding UTF-8"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        refuse(Location(file, 1), "UTF-8", "UTF-16", advice)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        refuse(_place(before, file), "UTF-8", f"the byte 0x{data[error.start]:02x}", advice)
+
+
+def _place(before: str, file: str) -> Location:
+    return Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _refuse_syntax(error: yaml.MarkedYAMLError, file: str) -> NoReturn:
+    text = ": ".join(str(part) for part in (error.context, error.problem) if part)
+    advice = next((advice for piece, advice in _SYNTAX_ADVICE.items() if piece in text), "")
+    begun, mark = error.context_mark, error.problem_mark or error.context_mark
+    if begun is not None and "end of stream" in text:
+        # A quote that is never closed is noticed at the end of the file, but is wrong where it begins.
+        mark = begun
+    if mark is not None and begun is not None and begun.line < mark.line:
+        text += f" (begun on line {begun.line + 1})"
+    place = Location(file, 1) if mark is None else location(file, mark)
+    refuse(place, "valid YAML", f"a syntax error: {visible(text, 200)}", advice)
