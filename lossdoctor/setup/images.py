@@ -97,7 +97,7 @@ class PhotoFolder(Dataset[Pair]):
 
     def _degrade(self, target: Tensor, index: int) -> Tensor:
         if self.data.task == "colorization":
-            return rgb_to_grayscale(target).clamp(0, 1)
+            return rgb_to_grayscale(target)
         if self.data.task == "denoising":
             random = np.random.default_rng([self.seed, index])
             noise = random.standard_normal(tuple(target.shape), dtype=np.float32)
