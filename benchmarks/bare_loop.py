@@ -1,7 +1,7 @@
 """What a practitioner would write to look at the gradients of the sample's loss: the least that `inspect` has to do.
 
-The same imports, photographs, model and loss as `sample_data/colorization/normalized.yaml`, and per batch one forward and a backward for
-each component; nothing is kept, nothing is diagnosed.
+The same imports, photographs, model and loss as `sample_data/colorization/normalized.yaml`, and per batch one forward
+and a backward for each component; nothing is kept, nothing is diagnosed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How long commands take as a user sees them: `python benchmarks/startup.py`.
 
-Whole processes, alternating with what they are compared with, medians of 9. Absolute times depend on the machine; ratios do not.
+Whole processes, alternating with what they are compared with, medians of 9. Absolute times depend on the machine, the
+ratios hardly.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """lossdoctor finds out why a composite loss will not train.
 
-`lossdoctor.inspect(config)` examines a config, `lossdoctor.measure({...}, model=model)` live scalars in any training loop.
+`lossdoctor.inspect(config)` examines a config, `lossdoctor.measure({...}, model=model)` the live scalars of any
+training loop.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ OnProgress = Callable[[str, int, int], None]
 def progress(*, quiet: bool) -> Iterator[OnProgress]:
     """Yield a function to call with what is being done, how much of it is done, and how much there is."""
     if quiet:
-        yield lambda what, done, total: None
+        yield _silent
     elif sys.stderr.isatty():
         with _live() as on_progress:
             yield on_progress
@@ -32,10 +32,14 @@ def _live() -> Iterator[OnProgress]:
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
+def _silent(what: str, done: int, total: int) -> None:  # noqa: ARG001 - as OnProgress is called
+    """Report nothing."""
+
+
 def _plain() -> OnProgress:
     announced: set[str] = set()
 
-    def on_progress(what: str, done: int, total: int) -> None:
+    def on_progress(what: str, _done: int, total: int) -> None:
         if what not in announced:
             announced.add(what)
             print(f"{what}, {total} batches", file=sys.stderr, flush=True)

@@ -14,7 +14,8 @@ from .suggest import did_you_mean
 def check_measured_names(config: Config, objectives: Mapping[str, Collection[str]]) -> None:
     """Check that every weight, role and share is of a component that the loss returned.
 
-    `objectives` are the names of the components by objective. Raises ConfigError with every name that is not among them.
+    `objectives` are the names of the components by objective. Raises ConfigError with every name that is not among
+    them.
     """
     names = [name for components in objectives.values() for name in components]
     known = {*names, *(f"{objective}.{name}" for objective, group in objectives.items() for name in group)}

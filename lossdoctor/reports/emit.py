@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +27,10 @@ class Emission:
 
     @classmethod
     def plan(cls, formats: Sequence[str], outputs: Sequence[Path], *, wide: bool, quiet: bool) -> Emission:
-        """Pair formats and files in order. Raises LossDoctorError, before anything is measured, for what cannot work."""
+        """Pair formats and files in order.
+
+        Raises LossDoctorError, before anything is measured, for what cannot work.
+        """
         if len(outputs) > len(formats):
             message = f"{len(outputs)} --output files for {len(formats)} --format options"
             raise LossDoctorError(message, "Give every --output its --format, in the same order.")
@@ -64,7 +66,7 @@ def write_atomically(path: Path, text: str) -> None:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False) as file:
             temporary = Path(file.name)
             file.write(text)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
-"""Write the golden files anew: `python tests/reports/regenerate_golden.py`, then read the difference."""
+"""Write the golden files anew: `python -m tests.reports.regenerate_golden`, then read the difference."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from report_samples import SAMPLES, shown
+from .report_samples import SAMPLES, shown
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -5,10 +5,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
-from report_samples import BROKEN, FOUNDING, HOSTILE_NAMES, LAB, SAMPLES, hostile
 
 from lossdoctor.records import Severity
 from lossdoctor.reports import render_json
+
+from .report_samples import BROKEN, FOUNDING, HOSTILE_NAMES, LAB, SAMPLES, hostile
 
 TOP = "schema, version, command, config, verdict, objectives, findings, skipped, trial, environment"
 OBJECTIVE = "name, value, grad_norm, components, cosines"

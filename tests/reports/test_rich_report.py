@@ -4,7 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_samples import (
+from rich.cells import cell_len
+from rich.console import Console
+
+from lossdoctor.records import Cosine, Severity
+from lossdoctor.reports import FORMATS, render_rich, render_text
+from lossdoctor.reports.text import printable
+
+from .report_samples import (
     FOUNDING,
     GAN,
     HEALTHY,
@@ -18,12 +25,6 @@ from report_samples import (
     objective,
     shown,
 )
-from rich.cells import cell_len
-from rich.console import Console
-
-from lossdoctor.records import Cosine, Severity
-from lossdoctor.reports import FORMATS, render_rich, render_text
-from lossdoctor.reports.text import printable
 
 GOLDEN = Path(__file__).parent / "golden"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
