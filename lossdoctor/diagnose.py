@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,9 @@ def diagnose(
     """
     findings: list[Finding] = []
     skipped: list[Skipped] = []
-    for rule in _chosen(case, select, ignore):
+    options: Mapping[str, Any] = case.config.rules.options if case.config else {}
+    for rule_class in selected_rules(select, ignore):
+        rule = rule_class(**options.get(rule_class.code, {}))
         if (reason := _missing(case, rule)) is not None:
             skipped.append(Skipped(rule.code, reason))
         else:
@@ -29,21 +31,28 @@ def diagnose(
 
 
 def explain(findings: Iterable[Finding]) -> list[Finding]:
-    """Turn every symptom that a harmful cause accounts for into a note that names the cause."""
+    """Turn every symptom that a harmful cause accounts for into a note that names the cause.
+
+    The cause named is the root: what is a symptom itself explains nothing.
+    """
     findings = list(findings)
     return [_explained(finding, findings) for finding in findings]
 
 
-def _explained(symptom: Finding, findings: Sequence[Finding]) -> Finding:
-    causes = [cause for cause in findings if _accounts_for(cause, symptom) and not _accounts_for(symptom, cause)]
-    if not causes:
-        return symptom
-    cause = min(causes, key=_order)
-    return replace(symptom, severity=Severity.NOTE, explained_by=cause.code)
+def _explained(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    root = _root(finding, findings)
+    return finding if root is finding else replace(finding, severity=Severity.NOTE, explained_by=root.code)
+
+
+def _root(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """Follow a finding to the cause that nothing else accounts for; two that account for each other both stand."""
+    others = [other for other in findings if other is not finding]
+    causes = [cause for cause in others if _accounts_for(cause, finding) and not _accounts_for(finding, cause)]
+    return _root(min(causes, key=_order), others) if causes else finding
 
 
 def _accounts_for(cause: Finding, symptom: Finding) -> bool:
-    # A cause without a harmful effect, a note, cannot be what harms something else, and a warning cannot excuse an error.
+    # A note has no harmful effect, so it cannot be what harms something else; a warning cannot excuse an error.
     harmful = cause.severity.at_least(Severity.WARNING) and cause.severity.at_least(symptom.severity)
     if cause.objective != symptom.objective or not harmful:
         return False
@@ -52,14 +61,10 @@ def _accounts_for(cause: Finding, symptom: Finding) -> bool:
     return symptom.code in (rule.explains if own else rule.overshadows)
 
 
-def _chosen(case: Case, select: Sequence[str], ignore: Sequence[str]) -> list[Rule]:
-    options: dict[str, Any] = dict(case.config.rules.options) if case.config else {}
-    wanted = tuple(select) or ("LD",)
-    return [
-        rule(**options.get(code, {}))
-        for code, rule in registry().items()
-        if code.startswith(wanted) and not code.startswith(tuple(ignore))
-    ]
+def selected_rules(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> list[type[Rule]]:
+    """Return the rules that are selected and not ignored, in the order of their codes."""
+    wanted, unwanted = tuple(select) or ("",), tuple(ignore)
+    return [rule for code, rule in registry().items() if code.startswith(wanted) and not code.startswith(unwanted)]
 
 
 def _missing(case: Case, rule: Rule) -> str | None:
@@ -71,7 +76,7 @@ def _missing(case: Case, rule: Rule) -> str | None:
         elif case.examination is None:
             return "needs a measurement"
         elif getattr(case.examination, fact) is None:
-            return case.examination.skipped.get(fact, f"{fact} were not measured")
+            return case.examination.skipped.get(fact, f"{fact}: not measured")
     return None
 
 

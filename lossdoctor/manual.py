@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
+from .config.suggest import did_you_mean
 from .errors import LossDoctorError
 from .rules import registry
 
@@ -12,9 +11,8 @@ def rule_page(code: str) -> str:
     """Return the manual page of a rule. Raises LossDoctorError for a code that does not exist."""
     rule = registry().get(code.upper())
     if rule is None:
-        near = difflib.get_close_matches(code.upper(), registry(), n=1, cutoff=0.5)
         message = f"there is no rule {code!r}"
-        raise LossDoctorError(message, f"Did you mean {near[0]}?" if near else "`lossdoctor rule` lists all rules.")
+        raise LossDoctorError(message, did_you_mean(code, registry()) or "`lossdoctor rule` lists all rules.")
     return f"{rule.code} {rule.name} ({rule.severity.value})\n\n{rule.manual()}"
 
 

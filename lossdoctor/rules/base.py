@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from .. import balance
-from ..config.schema import BuiltInComponent, Config
+from ..config.keys import Keys, dotted
+from ..config.schema import BuiltInComponent, Config, Schedule
 from ..records import (
     ComponentReport,
     Examination,
@@ -61,23 +62,48 @@ class Case:
         traced = (self.examination.operations if self.examination else None) or ()
         return [operation for operation in traced if f"{objective}.{component}" in operation.components]
 
-    def locate_weight(self, objective: str, component: str) -> tuple[tuple[str, ...], Location | None]:
-        """Return the key that holds a component's weight, written or to be written, and its place."""
+    def declared_weight(self, objective: str, component: str) -> float | Schedule | None:
+        """Return the weight that the config gives a component, None where it gives none."""
         if component in self.built_in:
-            keys = ("loss", "components", component, "weight")
-        else:
-            declared = self.config.loss.weights if self.config else {}
-            qualified = f"{objective}.{component}"
-            keys = ("loss", "weights", qualified if qualified in declared else component)
-        return keys, self.locate(*keys)
+            return self.built_in[component].weight
+        return self._weights.get(f"{objective}.{component}", self._weights.get(component))
+
+    def weight_key(self, objective: str, component: str) -> Keys:
+        """Return the key that holds a component's weight, or that would hold it and no other component's."""
+        if component in self.built_in:
+            return "loss", "components", component, "weight"
+        qualified = f"{objective}.{component}"
+        ambiguous = sum(component in gradients.components for gradients in self.gradients) > 1
+        return "loss", "weights", qualified if qualified in self._weights or ambiguous else component
+
+    def locate_weight(self, objective: str, component: str) -> Location | None:
+        """Return where a component's weight is written, or the nearest key around it."""
+        *keys, name = self.weight_key(objective, component)
+        return self.locate(*keys, component if keys[-1] == "weights" and name not in self._weights else name)
+
+    def weight_fix(self, objective: str, component: str, weight: float) -> dict[str, float] | None:
+        """Return the change that gives a component another weight; None without a config to change.
+
+        Of a schedule only the end moves: that it is a schedule was meant.
+        """
+        if self.config is None:
+            return None
+        keys = self.weight_key(objective, component)
+        written = self._weights.get(keys[-1]) if component not in self.built_in else self.built_in[component].weight
+        return {dotted((*keys, "to") if isinstance(written, Schedule) else keys): weight}
+
+    @property
+    def _weights(self) -> Mapping[str, float | Schedule]:
+        """The weights of a loss in user code, by component or `objective.component`."""
+        return self.config.loss.weights if self.config else {}
 
 
 @dataclass(frozen=True)
 class Rule(ABC):
     """One fault that lossdoctor knows. Annotated fields are options; the docstring is the manual page.
 
-    A rule looks at a `Case` and yields findings. It knows no other rule: which symptom belongs to which cause is said by
-    `explains` and `overshadows` and joined in `diagnose.py`.
+    A rule looks at a `Case` and yields findings. It knows no other rule: which symptom belongs to which cause is
+    said by `explains` and `overshadows` and joined in `diagnose.py`.
     """
 
     code: ClassVar[str]
@@ -135,59 +161,61 @@ class Effect:
     share: float | None  #: of the gradient, joint; None where no balance can be judged
     smallest: ComponentReport | None  #: the component outside the cause with the least gradient
 
-    def describe(self) -> str:
-        """Return the effect as the end of a sentence, empty where there is none."""
+    def describe(self, components: Collection[str]) -> str:
+        """Return what the components of the cause do as the end of a sentence, empty where nothing is known."""
         if self.share is None:
             return ""
-        text = f"together {percent(self.share)} of the gradient"
-        if self.smallest is not None and self.smallest.grad_share is not None:
-            text += f", {self.smallest.name} is left with {percent(self.smallest.grad_share)}"
+        text = f": {'it holds' if len(components) == 1 else 'together they hold'} {percent(self.share)} of the gradient"
+        if self.smallest is not None:
+            text += f", which leaves {self.smallest.name} {percent(self.smallest.grad_share or 0.0)}"
         return text
 
 
 def effect_of(objective: ObjectiveReport, names: Collection[str]) -> Effect:
-    """Judge a cause by its measured effect, as the contract's level C does.
+    """Judge a cause by its measured effect.
 
-    Error where the components hold ≥ 99 % of the gradient together, or leave an attached component that is no regularizer
-    below 0.1 %; warning at ≥ 95 % or below 0.5 %; else a note. Without such a component outside the cause there is nobody to
-    be harmed: a note.
+    Error where the components hold, together, ≥ 99 % of the gradient or leave another component that can be judged
+    (see `rivals`) below 0.1 %; warning at ≥ 95 % or below 0.5 %; else a note. Without such a component outside the
+    cause there is nobody to be harmed: a note.
     """
     inside = [component.grad_share for component in objective.components if component.name in names]
     outside = [component for component in rivals(objective) if component.name not in names]
     shares = [share for share in inside if share is not None]
-    if not shares or not outside:
-        return Effect(Severity.NOTE, sum(shares) if shares else None, None)
-    share = sum(shares)
+    share = sum(shares) if shares else None
+    if share is None or not outside:
+        return Effect(Severity.NOTE, share, None)
     smallest = min(outside, key=lambda component: component.grad_share or 0.0)
-    least = smallest.grad_share or 0.0
-    if share >= 0.99 or least < 0.001:
+    if share >= 0.99 or _leaves_below(0.001, share, outside):
         severity = Severity.ERROR
-    elif share >= 0.95 or least < 0.005:
+    elif share >= 0.95 or _leaves_below(0.005, share, outside):
         severity = Severity.WARNING
     else:
         severity = Severity.NOTE
     return Effect(severity, share, smallest)
 
 
+def _leaves_below(limit: float, share: float, outside: Collection[ComponentReport]) -> bool:
+    """Whether a component is below the limit because of what holds `share`: without it, it would not be."""
+    remaining = [component.grad_share or 0.0 for component in outside]
+    return any(other < limit and other >= limit * (1 - share) for other in remaining)
+
+
 def rivals(objective: ObjectiveReport) -> list[ComponentReport]:
-    """Return the components whose balance can be judged: with a weight, a finite share, and no regularizer."""
-    return [
-        component
-        for component in objective.components
-        if component.weight != 0 and component.grad_share is not None and component.role != "regularizer"
-    ]
+    """Return the components whose balance can be judged: with a share above zero, and no regularizer.
+
+    A share of exactly zero has reasons of its own, and no other component's weight or unit is among them: a weight of
+    0 (LD506), a gradient that vanishes (LD502), a zero-initialised layer that lets none through until it has moved.
+    """
+    return [component for component in objective.components if component.grad_share and component.role != "regularizer"]
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with two significant digits: 99.97 %, 23 %, 0.031 %."""
-    if share > 0.99 and share < 1:
-        return f"{100 * share:.2f} %" if share <= 0.9999 else "> 99.99 %"
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
-
-
-def dotted(*keys: str) -> str:
-    """Return the path of a config key as --set takes it; a key that holds a dot is quoted."""
-    return ".".join(f'"{key}"' if "." in key else key for key in keys)
+    """Return a share as a percentage: 0.031 %, 23 %, 98.4 %, 99.97 %."""
+    if share >= 1:
+        return "100 %"
+    if share > 0.99:
+        return "> 99.99 %" if share > 0.9999 else f"{100 * share:.2f} %"
+    return f"{100 * share:.3g} %" if share >= 0.9 else f"{100 * share:.2g} %"
 
 
 def listing(names: Collection[str]) -> str:

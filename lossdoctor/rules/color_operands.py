@@ -1,20 +1,34 @@
-"""Recognising a colour space in what enters a loss."""
+"""Recognising a colour space in what enters a distance."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..config.schema import Space
 from ..losses.spaces import SPACES
 from ..records import Operand, Operation, Statistics
+from .distances import data_side
 
-#: A conversion by the name of the function that does it: rgb_to_lab, rgb2lab, RGB2LAB, bgr_to_hsv, rgb_to_lab_torch, …
-_CONVERSION = re.compile(r"(?:rgb|bgr|xyz)_?(?:to|2)_?(lab|luv|hsv|ycbcr|yuv|xyz)", re.IGNORECASE)
+#: A conversion by the name of the function that does it: rgb_to_lab, rgb2lab, RGB2LAB, xyz_to_rgb, rgb_to_lab_torch, …
+_CONVERSION = re.compile(
+    r"(?:rgb|bgr|xyz|lab|luv|hsv|ycbcr|yuv)_?(?:to|2)_?(rgb|bgr|lab|luv|hsv|ycbcr|yuv|xyz)", re.IGNORECASE
+)
 
-#: A channel spanning more than this is in units of its own: RGB, and everything scaled to be like it, spans about 1.
+#: Operations of layers: what a network makes of colours is no colour.
+_LAYER = re.compile(r"conv\w*|linear|addmm|\w+_norm|\w*attention\w*")
+
+_NOT_RGB = [space for space in SPACES if space != "rgb"]
+
+#: A space of which some channel spans more than this has units of its own: RGB, and everything scaled to be like it,
+#: spans about 1.
 RAW_SPAN = 1.5
+
+#: Whatever is scaled to [0, 1] or [−1, 1], or standardised, deviates by about 1 at most.
+_SCALED_DEVIATION = 2.0
 
 
 @dataclass(frozen=True)
@@ -22,48 +36,75 @@ class ColorOperand:
     """An operand that holds the channels of a colour space."""
 
     space: Space
-    known_by: str  #: the conversion that made it, or "its ranges"
+    known_by: str  #: the conversion that made it; "" where its ranges alone say so
     channels: tuple[Statistics, ...]
 
     @property
     def raw(self) -> bool:
-        """Whether some channel spans so much that the space's own units must be in it."""
-        return any(channel.maximum - channel.minimum > RAW_SPAN for channel in self.channels)
+        """Whether some channel is in the units of its space, not scaled.
+
+        a and b of CIELAB deviate by 5 to 30 where a scaled channel deviates by about 1 at most; lightness, hue (in
+        radians or degrees) and 8-bit values go beyond π on one side of 0, which no scaled channel does.
+        """
+        return any(
+            channel.std > _SCALED_DEVIATION or (channel.minimum >= 0 and channel.maximum > math.pi)
+            for channel in self.channels
+        )
 
 
-def color_operands(operation: Operation) -> Iterator[ColorOperand]:
-    """Yield the operands of an operation that hold colour, in whatever units."""
+def color_operand(operation: Operation) -> ColorOperand | None:
+    """Return what a distance compares where it is colour, in whatever units; None where it is something else.
+
+    The space is known by either side's conversion. The range is that of the data's side, where there is one: an
+    untrained prediction may have any.
+    """
+    data = data_side(operation)
     for operand in operation.operands:
-        if len(operand.shape) < 3 or not operand.channels:
-            continue
-        if conversion := _conversion(operand.origin):
-            yield ColorOperand(conversion[1], conversion[0], operand.channels)
-        elif _looks_like_lab(operand):
-            yield ColorOperand("lab", "its ranges", operand.channels)
-
-
-def _conversion(origin: Sequence[str]) -> tuple[str, Space] | None:
-    for name in origin:
-        if match := _CONVERSION.search(name):
-            space = match.group(1).lower()
-            return name.removesuffix("()"), next(known for known in SPACES if known == space)
+        if conversion := _conversion(operand):
+            name, space = conversion
+            channels = _color_channels(data or operand, space)
+            return ColorOperand(space, name, channels) if channels else None
+    if data is not None and _looks_like_lab(data):
+        return ColorOperand("lab", "", data.channels)
     return None
+
+
+def _conversion(operand: Operand) -> tuple[str, Space] | None:
+    """Return the last conversion that an operand came through and the space it leads to, None where that is RGB."""
+    for name, further in pairwise((*operand.origin, "")):
+        if match := _CONVERSION.search(name):
+            target = match.group(1).lower()
+            return next(((name.removesuffix("()"), space) for space in _NOT_RGB if space == target), None)
+        # The prediction's side may have come through the model since; a conversion may end in a convolution of its own.
+        if operand.requires_grad and _LAYER.fullmatch(name) and not _CONVERSION.search(further):
+            return None
+    return None
+
+
+def _color_channels(operand: Operand, space: Space) -> tuple[Statistics, ...]:
+    """Return the statistics of a colour's channels; those of all together where they are not in dimension 1."""
+    most = len(SPACES[space])
+    if 0 < len(operand.channels) <= most:
+        return operand.channels
+    channels_last = operand.shape[-1:] and operand.shape[-1] <= most
+    unbatched = len(operand.shape) == 3 and operand.shape[0] <= most
+    return (operand.overall,) if channels_last or unbatched else ()
 
 
 def _looks_like_lab(operand: Operand) -> bool:
     """Whether three channels have the ranges of CIELAB, and of nothing else that is usual in three channels.
 
-    L is never negative, never above 100 and reaches well beyond 1; a and b are signed, within ±128, and centred near grey. An
-    untrained prediction may have any range, so only a side without gradient, the data, is judged.
+    L is never negative, never above 100 and reaches well beyond 1; a and b are signed, within what RGB can show, and
+    centred near grey.
     """
-    if operand.requires_grad or len(operand.channels) != 3 or len(operand.shape) != 4:
+    if len(operand.channels) != 3 or len(operand.shape) != 4:
         return False
     lightness, *chroma = operand.channels
     return (
-        -0.5 <= lightness.minimum
+        lightness.minimum >= -0.5
         and 30 < lightness.maximum <= 100.5
         and lightness.mean > 10
-        and all(-128.5 <= c.minimum < 0 < c.maximum <= 128.5 and c.maximum - c.minimum > 10 for c in chroma)
+        and all(-108.5 <= c.minimum < 0 < c.maximum <= 99 and c.maximum - c.minimum > 10 for c in chroma)
         and all(abs(c.mean) < 40 for c in chroma)
     )
 

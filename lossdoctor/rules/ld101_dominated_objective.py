@@ -7,26 +7,29 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
-from .base import Case, Rule, dotted, percent
+from .base import Case, Rule, percent
 from .shares import Standing, standings
 
 
 @dataclass(frozen=True)
 class DominatedObjective(Rule):
-    """One component holds almost all of the gradient, so the others cannot influence training.
+    """One component holds almost all of the gradient, so the others can hardly influence training.
 
-    The gradient share of a component is its weight times the norm of its gradient, over the sum of that product for all
-    components, on the parameters that at least two of them reach. Components with the role `regularizer` are left out.
+    The gradient share of a component is its weight times the norm of its gradient, over the sum of that product for
+    all components, on the parameters that at least two of them reach. Components with the role `regularizer`, and
+    those whose gradient there is exactly zero, are left out.
 
-    It is an effect, so it is a warning: the value of a loss says nothing about its importance, and a healthy detector may
-    have gradient ratios of several hundred at the start. It becomes an error where a declared weight, at least 1000 times
-    the others', is the cause: with the largest of the other weights instead, the component would no longer dominate.
+    It is an effect, so it is a warning: the value of a loss says nothing about its importance, and a healthy
+    detector may have gradient ratios of several hundred at the start. It becomes an error where a declared weight,
+    at least 1000 times the others', is the cause: with the largest of the other weights instead, the component would
+    no longer dominate. Of two weights so far apart, the one further from 1 is the odd one.
 
     Remedy: find out why (unit, reduction, range). If nothing is wrong, bring the weight down, or declare what you
     intend in `loss.shares`.
 
-    Options: `warning_share` is where it starts to be reported; at 98 % against 2 % one update moves along the other
-    component's gradient by a fiftieth. `error_share` is where a weight can be an error, `weight_ratio` how extreme the weight must be.
+    Options: `warning_share` (0.98) is where it starts to be reported: one update then moves along the other
+    component's gradient by a fiftieth. `error_share` (0.98) is where a weight can be an error, `weight_ratio` (1000)
+    how extreme the weight must be.
     """
 
     code: ClassVar[str] = "LD101"
@@ -48,38 +51,44 @@ class DominatedObjective(Rule):
                     yield self._judge(case, standing)
 
     def _judge(self, case: Case, standing: Standing) -> Finding:
-        weight, others = abs(standing.component.weight), [abs(w) for w in standing.other_weights]
-        keys, location = case.locate_weight(standing.objective, standing.component.name)
-        by_weight = (
-            standing.declared
-            and standing.share >= self.error_share
-            and weight >= self.weight_ratio * max(others)
-            # Of two weights 1000 apart, the odd one is that which is further from 1.
-            and weight * min(others) >= 1
-            and standing.share_with(max(others)) < self.warning_share
-        )
-        name = standing.component.name
+        component, others = standing.component, standing.other_weights
+        by_weight = self._is_cause(standing)
         message = (
-            f"{name} holds {percent(standing.share)} of the gradient: the other components cannot influence training"
+            f"{component.name} holds {percent(standing.share)} of the gradient: "
+            "the other components can hardly influence training"
         )
         if by_weight:
-            message += f", because its weight is {weight / max(others):.3g} times the largest of theirs"
+            message += f", because its weight is {abs(component.weight) / max(others):,.0f} times the largest of theirs"
         return self.finding(
-            [name],
+            [component.name],
             message,
             objective=standing.objective,
             severity=Severity.ERROR if by_weight else Severity.WARNING,
             evidence={
                 "grad_share": standing.share,
-                "weight": standing.component.weight,
-                "other_weights": others,
+                "weight": component.weight,
+                "other_weights": {other.name: other.weight for other in standing.others},
             },
             remedy=(
                 "Bring the weight down to the order of the others'."
                 if by_weight
-                else "Look for a cause (unit, reduction, range) first. If there is none and this is not what you intend, "
-                f"a weight of about {standing.fair_weight:.2g} would give it an equal share; loss.shares declares an intent."
+                else "Look for a cause (unit, reduction, range) first. If there is none and this is not what you "
+                f"intend, a weight of about {standing.fair_weight:.2g} would give it an equal share; "
+                "loss.shares declares an intent."
             ),
-            fix={dotted(*keys): max(others)} if by_weight else None,
-            location=location,
+            fix=case.weight_fix(standing.objective, component.name, standing.reweighted(max(others)))
+            if by_weight
+            else None,
+            location=case.locate_weight(standing.objective, component.name),
+        )
+
+    def _is_cause(self, standing: Standing) -> bool:
+        """Whether a declared weight is why the component dominates: a usual weight would end it."""
+        largest = max(standing.other_weights)
+        return (
+            standing.declared
+            and standing.share >= self.error_share
+            and abs(standing.component.weight) >= self.weight_ratio * largest
+            and standing.has_odd_weight()
+            and standing.share_with(largest) < self.warning_share
         )

@@ -7,25 +7,27 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
-from .base import Case, Rule, dotted, percent
+from .base import Case, Rule, percent
 from .shares import Standing, standings
 
 
 @dataclass(frozen=True)
 class StarvedComponent(Rule):
-    """A component that is no regularizer has so little of the gradient that it cannot influence training.
+    """A component that is no regularizer has so little of the gradient that it can hardly influence training.
 
     Its weighted gradient norm is compared with the sum over all components, on the parameters that at least two of
-    them reach. Components with the role `regularizer` are left out: they may be small.
+    them reach. Components with the role `regularizer` are left out: they may be small. So are those whose gradient
+    there is exactly zero: that is LD502, or a zero-initialised layer that has not moved yet.
 
-    It is an effect, so it is a warning. It becomes an error where a declared weight, at most 1/1000 of the others', is the
-    cause: with the smallest of the other weights instead, the component would have its part.
+    It is an effect, so it is a warning. It becomes an error where a declared weight, at most 1/1000 of the others',
+    is the cause: with the smallest of the other weights instead, the component would have its part. Of two weights so
+    far apart, the one further from 1 is the odd one.
 
-    Remedy: find out why (a mean where a sum was meant, a tiny unit, a large one elsewhere). If the component is meant to be
-    small, say so with `loss.roles: {name: regularizer}`; if not, raise its weight.
+    Remedy: find out why (a mean where a sum was meant, a tiny unit, a large one elsewhere). If the component is meant
+    to be small, say so with `loss.roles: {name: regularizer}`; if not, raise its weight.
 
-    Options: `warning_share`, by default 0.5 %: one update then moves two hundred times further for the others. `weight_ratio` is
-    how extreme a weight must be to be the cause.
+    Options: `warning_share` (0.005): one update then moves two hundred times further for the others. `weight_ratio`
+    (1000) is how extreme a weight must be to be the cause.
     """
 
     code: ClassVar[str] = "LD102"
@@ -46,35 +48,39 @@ class StarvedComponent(Rule):
                     yield self._judge(case, standing)
 
     def _judge(self, case: Case, standing: Standing) -> Finding:
-        weight, others = abs(standing.component.weight), [abs(w) for w in standing.other_weights]
-        keys, location = case.locate_weight(standing.objective, standing.component.name)
-        by_weight = (
-            standing.declared
-            and self.weight_ratio * weight <= min(others)
-            # Of two weights 1000 apart, the odd one is that which is further from 1.
-            and weight * max(others) < 1
-            and standing.share_with(min(others)) >= self.warning_share
-        )
-        name = standing.component.name
-        message = f"{name} has {percent(standing.share)} of the gradient: it cannot influence training"
+        component, others = standing.component, standing.other_weights
+        by_weight = self._is_cause(standing)
+        message = f"{component.name} has {percent(standing.share)} of the gradient: it can hardly influence training"
         if by_weight:
-            message += f", because its weight is 1/{min(others) / weight:.3g} of the smallest of the others'"
+            message += f", because its weight is 1/{min(others) / abs(component.weight):,.0f} of the smallest of theirs"
         return self.finding(
-            [name],
+            [component.name],
             message,
             objective=standing.objective,
             severity=Severity.ERROR if by_weight else Severity.WARNING,
             evidence={
                 "grad_share": standing.share,
-                "weight": standing.component.weight,
-                "other_weights": others,
+                "weight": component.weight,
+                "other_weights": {other.name: other.weight for other in standing.others},
             },
             remedy=(
                 "Raise the weight to the order of the others', or declare the component a regularizer in loss.roles."
                 if by_weight
-                else "If it is meant to be small, declare it a regularizer in loss.roles. If not, look for a cause (unit, reduction, "
-                f"range); a weight of about {standing.fair_weight:.2g} would give it an equal share."
+                else "If it is meant to be small, declare it a regularizer in loss.roles. If not, look for a cause "
+                f"(unit, reduction, range); a weight of about {standing.fair_weight:.2g} would give it an equal share."
             ),
-            fix={dotted(*keys): min(others)} if by_weight else None,
-            location=location,
+            fix=case.weight_fix(standing.objective, component.name, standing.reweighted(min(others)))
+            if by_weight
+            else None,
+            location=case.locate_weight(standing.objective, component.name),
+        )
+
+    def _is_cause(self, standing: Standing) -> bool:
+        """Whether a declared weight is why the component is starved: a usual weight would end it."""
+        smallest = min(standing.other_weights)
+        return (
+            standing.declared
+            and self.weight_ratio * abs(standing.component.weight) <= smallest
+            and standing.has_odd_weight()
+            and standing.share_with(smallest) >= self.warning_share
         )

@@ -6,30 +6,45 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .. import balance
+from ..config.keys import dotted
 from ..config.schema import ColorComponent
 from ..losses.spaces import selected_channels
-from ..records import Finding, ObjectiveGradients, Operation, Severity, Statistics
+from ..records import Finding, ObjectiveGradients, Operand, Operation, Severity, Statistics
 from .base import Case, Rule, listing
+from .distances import distances
+
+#: Without values that vary over the batches a constant ratio says nothing; then gradients have to be parallel to
+#: within rounding.
+_PARALLEL = 1 - 1e-5
+
+#: Distances whose result has an element for every one that was compared.
+_ELEMENTWISE = ("absolute difference", "squared difference")
 
 
 @dataclass(frozen=True)
 class OverlappingComponents(Rule):
     """Two components are the same function, or one compares a part of what the other compares.
 
-    An MSE over L, a, b beside an MSE over a, b counts colour twice: the weights no longer say what matters how much. Two names for
-    one term, or a term that was added in two places, do the same.
+    An MSE over L, a, b beside an MSE over a, b counts colour twice: the weights no longer say what matters how much.
+    Two names for one term, or a term that was added in two places, do the same.
 
-    Recognised in two ways. Containment: the same kind of comparison, and every channel that the one compares, on both sides, has
-    exactly the statistics of a channel of the other. Identity: the gradients point the same way (cosine above 0.99) and the
-    values keep a constant ratio over the batches (to 1e-4, where batches of different data make honest terms differ by
-    percents), which needs at least two batches.
+    Recognised in two ways. Identity: the gradients point the same way (cosine above 0.99) and the values, which differ
+    from batch to batch, keep a constant ratio. Where they do not differ, or there is one batch only, both have to
+    compare the same tensors and their gradients to be parallel. Containment: the same kind of distance over more
+    channels, and each channel that the one compares has, on both sides, the statistics of a channel of the other; or
+    a part of the very same difference.
 
-    It may be meant, so it is a warning. An L1 beside an MSE on the same images is not an overlap: they are different functions.
+    It may be meant, so it is a warning. An L1 beside an MSE on the same images, or a focal loss beside a cross-entropy,
+    is no overlap: they are different functions.
 
-    Remedy: let each component compare something of its own (L in one, a and b in the other), or drop one and adjust the weight.
+    Remedy: let each component compare something of its own (L in one, a and b in the other), or drop one and adjust
+    the weight.
+
+    Options: `cosine` (0.99) above which gradients count as equal; `ratio_spread` (1e-4), by how much the ratio of the
+    values may change, where batches of different data make honest terms differ by percents.
     """
 
     code: ClassVar[str] = "LD106"
@@ -43,106 +58,147 @@ class OverlappingComponents(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every pair of components that overlap."""
         for gradients in case.gradients:
+            pairs = {(pair.a, pair.b): pair.cosine for pair in balance.summarize(gradients).cosines}
             used = [k for k, weight in enumerate(gradients.weights) if weight != 0 and gradients.attached[k]]
             for a, b in itertools.combinations(used, 2):
-                if pair := self._containment(case, gradients, a, b):
-                    yield self._contained(case, gradients, *pair)
-                elif (ratio := self._same_function(gradients, a, b)) is not None:
-                    yield self._identical(case, gradients, a, b, ratio)
+                cosine = pairs[gradients.components[a], gradients.components[b]]
+                if (ratio := self._same_function(case, gradients, a, b, cosine)) is not None:
+                    yield self._identical(case, gradients, a, b, {"cosine": cosine, "value_ratio": ratio})
+                elif pair := _containment(case, gradients, a, b):
+                    yield self._contained(case, gradients.name, *pair, {"cosine": cosine})
 
-    def _containment(self, case: Case, gradients: ObjectiveGradients, a: int, b: int) -> tuple[int, int] | None:
-        """Return (part, whole) where one of two components compares channels of the other."""
-        for part, whole in ((a, b), (b, a)):
-            names = gradients.components[part], gradients.components[whole]
-            if _declared_containment(case, *names) or any(
-                _contains(outer, inner)
-                for outer in case.operations(gradients.name, names[1])
-                for inner in case.operations(gradients.name, names[0])
-            ):
-                return part, whole
-        return None
-
-    def _same_function(self, gradients: ObjectiveGradients, a: int, b: int) -> float | None:
+    def _same_function(
+        self, case: Case, gradients: ObjectiveGradients, a: int, b: int, cosine: float | None
+    ) -> float | None:
         """Return the ratio of two components' values where they are the same function up to a factor."""
         ratios = balance.value_ratios(gradients, a, b)
-        names = {gradients.components[a], gradients.components[b]}
-        cosine = next(c.cosine for c in balance.summarize(gradients).cosines if {c.a, c.b} == names)
-        if len(ratios) < 2 or cosine is None or cosine <= self.cosine or not all(map(math.isfinite, ratios)):
+        ratio = _constant(ratios, self.ratio_spread)
+        if cosine is None or cosine <= self.cosine or ratio is None:
             return None
-        mean = sum(ratios) / len(ratios)
-        return mean if mean and all(abs(ratio / mean - 1) <= self.ratio_spread for ratio in ratios) else None
+        values = [batch[b] for batch in gradients.values if batch[b] is not None]
+        if _constant(values, 10 * self.ratio_spread) is None:
+            return ratio
+        names = gradients.components[a], gradients.components[b]
+        return ratio if cosine > _PARALLEL and _compare_the_same(case, gradients.name, *names) else None
 
-    def _contained(self, case: Case, gradients: ObjectiveGradients, part: int, whole: int) -> Finding:
-        inner, outer = gradients.components[part], gradients.components[whole]
-        return self.finding(
-            [outer, inner],
-            f"{inner} is part of {outer}: the channels that {inner} compares are compared by {outer} as well, so they count twice",
-            objective=gradients.name,
-            evidence=self._evidence(gradients, part, whole),
-            remedy=f"Leave to {outer} what {inner} does not compare"
-            + self._split(case, inner, outer)
-            + f", or drop {inner} and raise the weight of {outer}.",
-            location=case.locate_component(inner),
-        )
-
-    def _identical(self, case: Case, gradients: ObjectiveGradients, a: int, b: int, ratio: float) -> Finding:
+    def _identical(
+        self, case: Case, gradients: ObjectiveGradients, a: int, b: int, evidence: dict[str, Any]
+    ) -> Finding:
         names = [gradients.components[a], gradients.components[b]]
+        # With a = ratio · b, b alone does with this weight what both do.
+        joint = gradients.weights[b] + gradients.weights[a] * evidence["value_ratio"]
         return self.finding(
             names,
-            f"{listing(names)} are the same function up to a factor of {ratio:.4g}: it is counted twice",
+            f"{listing(names)} are the same function up to a factor of {evidence['value_ratio']:.4g}: "
+            "it is counted twice",
             objective=gradients.name,
-            evidence=self._evidence(gradients, a, b) | {"value_ratio": ratio},
-            remedy=f"Drop one of them and give the other the weight {self._joint_weight(gradients, a, b, ratio):.4g}.",
+            evidence=evidence,
+            remedy=f"Drop {names[0]} and give {names[1]} the weight {joint:.4g}, or let one compare something else.",
             location=case.locate_component(names[1]),
         )
 
-    @staticmethod
-    def _joint_weight(gradients: ObjectiveGradients, a: int, b: int, ratio: float) -> float:
-        """Return the weight with which b alone does what both do: a = ratio · b."""
-        return gradients.weights[b] + gradients.weights[a] * ratio
-
-    @staticmethod
-    def _evidence(gradients: ObjectiveGradients, a: int, b: int) -> dict[str, float | None]:
-        names = {gradients.components[a], gradients.components[b]}
-        pairs = balance.summarize(gradients).cosines
-        return {"cosine": next(pair.cosine for pair in pairs if {pair.a, pair.b} == names)}
-
-    @staticmethod
-    def _split(case: Case, inner: str, outer: str) -> str:
-        """Return the channels that are left for the outer of two built-in components, as advice."""
-        whole, part = case.built_in.get(outer), case.built_in.get(inner)
-        if not isinstance(whole, ColorComponent) or not isinstance(part, ColorComponent):
-            return ""
-        taken = {channel.letter for channel in selected_channels(part.space, part.channels)}
-        rest = [c.letter for c in selected_channels(whole.space, whole.channels) if c.letter not in taken]
-        return f" (channels: [{', '.join(rest)}])" if rest else ""
+    def _contained(self, case: Case, objective: str, inner: str, outer: str, evidence: dict[str, Any]) -> Finding:
+        rest = _channels_left(case, inner, outer)
+        channels = f" (channels: [{', '.join(rest)}])" if rest else ""
+        return self.finding(
+            [outer, inner],
+            f"{inner} is part of {outer}: the channels that {inner} compares are compared by {outer} as well, "
+            "so they count twice",
+            objective=objective,
+            evidence=evidence,
+            remedy=f"Leave to {outer} what {inner} does not compare{channels}, "
+            f"or drop {inner} and raise the weight of {outer}.",
+            fix={dotted(("loss", "components", outer, "channels")): rest} if rest else None,
+            location=case.locate_component(inner),
+        )
 
 
-def _declared_containment(case: Case, part: str, whole: str) -> bool:
-    """Whether two built-in components are the same term on channels of which one has all that the other has."""
-    inner, outer = case.built_in.get(part), case.built_in.get(whole)
-    if not isinstance(inner, ColorComponent) or not isinstance(outer, ColorComponent):
+def _constant(numbers: Sequence[float | None], spread: float) -> float | None:
+    """Return the mean of numbers that differ from it by no more than a part `spread`, None where they differ more."""
+    present = [number for number in numbers if number is not None]
+    if not present or not all(map(math.isfinite, present)):
+        return None
+    mean = sum(present) / len(present)
+    return mean if mean and all(abs(number / mean - 1) <= spread for number in present) else None
+
+
+def _containment(case: Case, gradients: ObjectiveGradients, a: int, b: int) -> tuple[str, str] | None:
+    """Return (part, whole) where one of two components compares some of the other's channels."""
+    for part, whole in ((a, b), (b, a)):
+        inner, outer = gradients.components[part], gradients.components[whole]
+        if _declares_part_of(case, inner, outer) or any(
+            _has_part_of(theirs, ours)
+            for ours in distances(case, gradients.name, outer)
+            for theirs in distances(case, gradients.name, inner)
+        ):
+            return inner, outer
+    return None
+
+
+def _declares_part_of(case: Case, inner: str, outer: str) -> bool:
+    """Whether two built-in components are the same term, one on some of the other's channels."""
+    part, whole = case.built_in.get(inner), case.built_in.get(outer)
+    if not isinstance(part, ColorComponent) or not isinstance(whole, ColorComponent):
         return False
-    same_term = inner.term == outer.term and inner.space == outer.space  # type: ignore[attr-defined]
-    channels = [set(selected_channels(component.space, component.channels)) for component in (inner, outer)]
-    return same_term and channels[0] <= channels[1]
+    return part.term == whole.term and part.space == whole.space and bool(_channels_left(case, inner, outer))
 
 
-def _contains(outer: Operation, inner: Operation) -> bool:
-    """Whether two comparisons are of one kind and the inner one's channels, side by side, are all among the outer one's."""
-    if outer.name != inner.name or len(outer.operands) != len(inner.operands) or outer is inner:
+def _channels_left(case: Case, inner: str, outer: str) -> list[str]:
+    """Return the channels of the outer of two built-in components that the inner does not compare.
+
+    Empty where the inner one compares others as well, or where either is no built-in component.
+    """
+    part, whole = case.built_in.get(inner), case.built_in.get(outer)
+    if not isinstance(part, ColorComponent) or not isinstance(whole, ColorComponent):
+        return []
+    taken = [channel.letter for channel in selected_channels(part.space, part.channels)]
+    letters = [channel.letter for channel in selected_channels(whole.space, whole.channels)]
+    return [letter for letter in letters if letter not in taken] if set(taken) <= set(letters) else []
+
+
+def _has_part_of(inner: Operation, outer: Operation) -> bool:
+    """Whether one distance compares a part of what another of its kind compares."""
+    if inner.name != outer.name or len(inner.operands) != len(outer.operands):
         return False
-    sides = list(zip(outer.operands, inner.operands, strict=True))
-    return bool(sides) and all(_among(theirs.channels, ours.channels) for ours, theirs in sides)
+    if all(map(_same_tensor, inner.operands, outer.operands)):
+        return _is_picked(inner) and not _is_picked(outer)
+    return _has_channels_of(inner, outer)
 
 
-def _among(channels: Sequence[Statistics], others: Sequence[Statistics]) -> bool:
-    """Whether every channel varies and has the statistics of one of the others."""
-    return bool(channels) and all(
-        channel.std > 0 and any(_equal(channel, other) for other in others) for channel in channels
+def _has_channels_of(inner: Operation, outer: Operation) -> bool:
+    """Whether the channels of one distance, side by side and not on one side only, are some of another's."""
+    parts = list(zip(*(operand.channels for operand in inner.operands), strict=False))
+    wholes = list(zip(*(operand.channels for operand in outer.operands), strict=False))
+    return (
+        len({len(operand.channels) for operand in inner.operands}) == 1
+        and 0 < len(parts) < len(wholes)
+        and all(channel.maximum > channel.minimum for part in parts for channel in part)
+        and all(any(all(map(_equal, part, whole)) for whole in wholes) for part in parts)
     )
 
 
+def _is_picked(operation: Operation) -> bool:
+    """Whether a difference was cut down, to some of its channels say, before its square or magnitude was taken."""
+    elements, shapes = math.prod(operation.result_shape), [operand.shape for operand in operation.operands]
+    return operation.name in _ELEMENTWISE and 1 < elements < max(map(math.prod, shapes))
+
+
+def _compare_the_same(case: Case, objective: str, a: str, b: str) -> bool:
+    """Whether two components have an operation of the same kind on the same tensors."""
+    return any(
+        first.name == second.name
+        and len(first.operands) == len(second.operands) > 0
+        and all(map(_same_tensor, first.operands, second.operands))
+        for first in case.operations(objective, a)
+        for second in case.operations(objective, b)
+    )
+
+
+def _same_tensor(a: Operand, b: Operand) -> bool:
+    return a.shape == b.shape and all(map(_equal, (a.overall, *a.channels), (b.overall, *b.channels)))
+
+
 def _equal(a: Statistics, b: Statistics) -> bool:
+    """Whether two distributions are the same to within the rounding of float32 sums."""
     pairs = ((a.minimum, b.minimum), (a.maximum, b.maximum), (a.mean, b.mean), (a.std, b.std))
     return all(math.isclose(x, y, rel_tol=1e-5, abs_tol=1e-6 * b.magnitude) for x, y in pairs)

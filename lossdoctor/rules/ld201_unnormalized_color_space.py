@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..config.schema import ColorComponent
+from ..config.keys import dotted
+from ..config.schema import ColorComponent, SsimComponent
 from ..losses.spaces import selected_channels
 from ..records import Finding, Location, ObjectiveReport, Severity
-from .base import Case, Rule, dotted, effect_of, listing
-from .color_operands import RAW_SPAN, color_operands, describe_channels
+from .base import Case, Rule, effect_of, listing
+from .color_operands import RAW_SPAN, color_operand, describe_channels
+from .distances import distances
 
 _FULL_NAMES = {
     "lab": "CIELAB",
@@ -27,7 +29,7 @@ class RawComponent:
     """A component that compares a colour space in raw units."""
 
     name: str
-    space: str
+    space: str  #: as a user knows it: "CIELAB"
     ranges: Mapping[str, str]  #: by channel
     largest: float  #: the largest span of a channel
     location: Location | None
@@ -38,19 +40,21 @@ class RawComponent:
 class UnnormalizedColorSpace(Rule):
     """A loss compares the channels of a colour space in that space's own units.
 
-    In CIELAB L runs from 0 to 100 and a, b from about -110 to 100, where RGB runs from 0 to 1. A squared difference grows with the
-    square of the range, so such a component is thousands of times larger than its neighbours, and the others (a perceptual
-    term, say) have no influence: the loss falls, and the pictures turn out green and black. Colour conversions do not normalise.
-    LUV, HSV (hue runs to 2π) and others differ in the same way.
+    In CIELAB L runs from 0 to 100 and a, b from about -110 to 100, where RGB runs from 0 to 1. A squared difference
+    grows with the square of the range, so such a component is thousands of times larger than its neighbours, and the
+    others (a perceptual term, say) have no influence: the loss falls, and the pictures turn out green and black.
+    Colour conversions do not normalise. LUV, HSV (hue runs to 2π) and others differ in the same way.
 
-    Recognised by the config (`space` with `normalize: false`), or, in the user's own code, by the conversion that an operand
-    came through (`rgb_to_lab` and the like) or by data with the ranges of CIELAB.
+    Recognised by the config (`space` with `normalize: false`), or, in the user's own code, by the conversion that an
+    operand of a distance came through (`rgb_to_lab` and the like) or by data with the ranges of CIELAB. Channels that
+    were scaled since, to [0, 1] or [-1, 1] or standardised, are no fault. SSIM adapts to its range and is left out.
 
-    A cause, judged by its effect: an error where the components hold, together, at least 99 % of the gradient or leave another
-    component below 0.1 %; a warning at 95 % or 0.5 %; else a note, since a weight may balance raw units on purpose.
+    A cause, judged by its effect: an error where the components hold, together, at least 99 % of the gradient or
+    leave another component below 0.1 %; a warning at 95 % or 0.5 %; else a note, since a weight may balance raw units
+    on purpose.
 
-    Remedy: divide L by 100 and bring a and b to [0, 1] by (x + 128) / 256 on both sides, `normalize: true` for built-in
-    components; then set the weights anew.
+    Remedy: divide L by 100 and bring a and b to [0, 1] by (x + 128) / 256 on both sides, `normalize: true` for
+    built-in components; then set the weights anew.
     """
 
     code: ClassVar[str] = "LD201"
@@ -71,18 +75,19 @@ class UnnormalizedColorSpace(Rule):
     def _raw(self, case: Case, objective: str, name: str) -> RawComponent | None:
         if name in case.built_in:
             return self._declared(case, objective, name)
-        for operation in case.operations(objective, name):
-            if raw := [operand for operand in color_operands(operation) if operand.raw]:
-                largest = max(channel.maximum - channel.minimum for channel in raw[0].channels)
-                ranges = describe_channels(raw[0].space, raw[0].channels)
+        for operation in distances(case, objective, name):
+            if (color := color_operand(operation)) and color.raw:
+                largest = max(channel.maximum - channel.minimum for channel in color.channels)
                 place = operation.location or case.locate_component(name)
-                return RawComponent(name, raw[0].space, ranges, largest, place, {})
+                space = _FULL_NAMES.get(color.space, color.space)
+                known = space if color.known_by else f"values with the ranges of {space}"
+                return RawComponent(name, known, describe_channels(color.space, color.channels), largest, place, {})
         return None
 
     @staticmethod
     def _declared(case: Case, objective: str, name: str) -> RawComponent | None:
         component = case.built_in[name]
-        if not isinstance(component, ColorComponent) or component.normalize:
+        if not isinstance(component, ColorComponent) or isinstance(component, SsimComponent) or component.normalize:
             return None
         channels = selected_channels(component.space, component.channels)
         largest = max(channel.maximum - channel.minimum for channel in channels)
@@ -96,20 +101,20 @@ class UnnormalizedColorSpace(Rule):
                 ranges = describe_channels(component.space, targets[0].channels, letters)
                 break
         keys = ("loss", "components", name, "normalize")
-        return RawComponent(name, component.space, ranges, largest, case.locate(*keys), {dotted(*keys): True})
+        space = _FULL_NAMES.get(component.space, component.space)
+        return RawComponent(name, space, ranges, largest, case.locate(*keys), {dotted(keys): True})
 
     def _report(self, objective: ObjectiveReport, raw: list[RawComponent]) -> Finding:
         names = [component.name for component in raw]
         effect = effect_of(objective, names)
-        spaces = listing(list(dict.fromkeys(_FULL_NAMES.get(component.space, component.space) for component in raw)))
+        spaces = listing(list(dict.fromkeys(component.space for component in raw)))
         widest = max(raw, key=lambda component: len(component.ranges))
         ranges = ", ".join(f"{channel} {span}" for channel, span in widest.ranges.items())
-        message = f"{listing(names)} {'compares' if len(raw) == 1 else 'compare'} {spaces} in raw units ({ranges})"
-        if text := effect.describe():
-            message += f": {text}"
+        compare = "compares" if len(raw) == 1 else "compare"
+        fix = {key: value for component in raw for key, value in component.fix.items()}
         return self.finding(
             names,
-            message,
+            f"{listing(names)} {compare} {spaces} in raw units ({ranges}){effect.describe(names)}",
             objective=objective.name,
             severity=effect.severity,
             evidence={
@@ -120,8 +125,8 @@ class UnnormalizedColorSpace(Rule):
                 "total": objective.value,
             },
             remedy="Bring every channel to about [0, 1] on both sides (CIELAB: L / 100, (a, b) + 128 over 256)"
-            + (" with normalize: true" if raw[0].fix else "")
+            + (" with normalize: true" if fix else "")
             + ", then set the weights anew.",
-            fix={key: value for component in raw for key, value in component.fix.items()} or None,
+            fix=fix if fix and effect.severity is not Severity.NOTE else None,
             location=raw[0].location,
         )

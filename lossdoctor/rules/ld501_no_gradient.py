@@ -14,14 +14,15 @@ from .base import Case, Rule
 class NoGradient(Rule):
     """A component has a value but no gradient: it is in the total and cannot change a single weight.
 
-    Usual causes: `.item()`, `.detach()`, `.data` or a `torch.no_grad()` block around the prediction's side; a trip through
-    numpy; `argmax`, `round` or a comparison, which have no derivative; a loss that reads the wrong, detached tensor. With several
-    objectives it also means that the component reaches none of the parameters that its objective trains.
+    Usual causes: `.item()`, `.detach()`, `.data` or a `torch.no_grad()` block around the prediction's side; a trip
+    through numpy; `argmax`, `round` or a comparison, which have no derivative; a loss that reads the wrong, detached
+    tensor. With several objectives it also means that the component reaches none of the parameters that its objective
+    trains.
 
     Found without a threshold: automatic differentiation gives no path from the component to any trainable parameter.
 
-    Remedy: keep the graph on the prediction's side and detach only the target; replace operations without a derivative by a
-    soft version. A component that is only logged does not belong into the returned mapping, or gets weight 0.
+    Remedy: keep the graph on the prediction's side and detach only the target; replace operations without a
+    derivative by a soft version. A component that is only logged does not belong into the returned mapping.
     """
 
     code: ClassVar[str] = "LD501"
@@ -29,6 +30,7 @@ class NoGradient(Rule):
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
     explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD503")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD104",)
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every component that has a weight and no gradient path."""

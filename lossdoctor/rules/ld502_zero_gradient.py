@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import balance
-from ..records import Finding, ObjectiveGradients, Operation, Severity
+from ..records import Finding, ObjectiveGradients, Operation, Output, Severity, Statistics
 from .base import Case, Rule
 
 
@@ -15,12 +15,14 @@ from .base import Case, Rule
 class ZeroGradient(Rule):
     """A component is attached to the model, but its gradient is exactly zero in every batch.
 
-    Usual causes: a clamp whose every element lies beyond the limit; a dead ReLU before the output; both operands the same
-    tensor (prediction against prediction); a hinge that is met everywhere (`-relu(D(G(z)))` while the discriminator wins);
-    rounding. It is an error without a threshold: "exactly zero" means that no weight can move, whatever the learning rate.
+    Usual causes: a clamp whose every element lies beyond the limit; a dead ReLU before the output; both operands the
+    same tensor (prediction against prediction); a hinge that is met everywhere (`-relu(D(G(z)))` while the
+    discriminator wins); rounding. It is an error without a threshold: "exactly zero" means that no weight can move,
+    whatever the learning rate.
 
-    Not an error: a component with the role `regularizer`, and a model whose last layer starts at zero (a usual
-    initialisation), which lets no gradient through until it has moved. Both are reported as notes.
+    Not an error but a note: a component with the role `regularizer`, and a layer that starts at zero (a usual
+    initialisation), which lets no gradient through until it has moved, or makes an output at which the loss is flat.
+    Such a layer excuses nothing where the loss is flat at an output that varies: then the loss itself is at fault.
 
     Remedy: use the unclamped prediction in the loss, a leaky activation, or the right tensor.
     """
@@ -30,54 +32,85 @@ class ZeroGradient(Rule):
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
     explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD104",)
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every attached component whose gradient vanishes exactly."""
         for gradients in case.gradients:
-            for component in balance.summarize(gradients).components:
-                reached = any(
-                    block.reached_by[gradients.components.index(component.name)] for block in gradients.blocks
-                )
-                if component.attached and reached and component.grad_norm == 0 and component.weight != 0:
-                    yield self._judge(case, gradients, component.name)
+            for k, component in enumerate(balance.summarize(gradients).components):
+                reached = any(block.reached_by[k] for block in gradients.blocks)
+                if reached and component.grad_norm == 0 and component.weight != 0:
+                    yield self._judge(case, gradients, k)
 
-    def _judge(self, case: Case, gradients: ObjectiveGradients, name: str) -> Finding:
-        k = gradients.components.index(name)
-        parameters = case.examination.parameters if case.examination else None
-        zero_heads = parameters.zero_initialised if parameters else ()
-        excused = bool(zero_heads) or gradients.roles[k] == "regularizer"
+    def _judge(self, case: Case, gradients: ObjectiveGradients, k: int) -> Finding:
+        name, batches = gradients.components[k], len(gradients.values)
         operations = case.operations(gradients.name, name)
-        cause = self._cause(operations)
-        message = f"the gradient of {name} is exactly zero in all {len(gradients.values)} batches"
-        if zero_heads:
-            message += f": {zero_heads[0]} starts at zero, which lets no gradient through until it has moved"
-        elif cause:
+        zero_layers = _blocking_layers(case, gradients, k, operations)
+        message = (
+            f"the gradient of {name} is exactly zero in {f'all {batches} batches' if batches > 1 else 'the batch'}"
+        )
+        if zero_layers:
+            message += f": {zero_layers[0]} starts at zero, which lets no gradient through until it has moved"
+        elif cause := _cause(operations):
             message += f": {cause}"
         return self.finding(
             [name],
             message,
             objective=gradients.name,
-            severity=Severity.NOTE if excused else Severity.ERROR,
+            severity=Severity.NOTE if zero_layers or gradients.roles[k] == "regularizer" else Severity.ERROR,
             evidence={
                 "values": [batch[k] for batch in gradients.values],
                 "grad_norm": 0.0,
-                **({"zero_initialised": list(zero_heads)} if zero_heads else {}),
+                **({"zero_initialised": zero_layers} if zero_layers else {}),
             },
-            remedy="Compare the prediction before it is clamped or saturated, and check that the right tensors are compared.",
+            remedy="Nothing for now: a few training steps decide."
+            if zero_layers
+            else "Compare the prediction before it is clamped or saturated, and check that the right tensors are "
+            "compared.",
             location=next((operation.location for operation in operations if operation.location), None)
             or case.locate_component(name),
         )
 
-    @staticmethod
-    def _cause(operations: list[Operation]) -> str:
-        """Return what in the operands makes the slope vanish, "" where nothing shows."""
-        for operation in operations:
-            pair = operation.operands[:2]
-            if len(pair) == 2 and pair[0].overall == pair[1].overall and pair[0].channels == pair[1].channels:
-                return f"{operation.name} compares a tensor with itself"
-            for operand in operation.operands:
-                if operand.requires_grad and operand.overall.std == 0:
-                    return f"what enters {operation.name} is constant at {operand.overall.mean:.4g}"
-                if operand.requires_grad and "clamp" in operand.origin:
-                    return f"what enters {operation.name} was clamped"
-        return ""
+
+def _blocking_layers(case: Case, gradients: ObjectiveGradients, k: int, operations: Sequence[Operation]) -> list[str]:
+    """Return the layers that start at zero, where they can be why the gradient vanishes.
+
+    They cannot where the loss is flat at its output already (the gradient there is zero as well) although that output
+    varies and is not what it is compared with: the gradient never got as far as a layer.
+    """
+    parameters = case.examination.parameters if case.examination else None
+    # Only what multiplies lets nothing through: a position embedding at zero is added.
+    layers = [name for name in (parameters.zero_initialised if parameters else ()) if name.endswith("weight")]
+    at_output = [batch[k] for batch in gradients.output_grad_norms if batch[k] is not None]
+    outputs = case.examination.outputs if case.examination else None
+    flat = bool(at_output) and not any(at_output)
+    could_be_why = not flat or not outputs or any(map(_is_constant, outputs)) or any(map(_compares_itself, operations))
+    return layers if could_be_why else []
+
+
+def _cause(operations: Sequence[Operation]) -> str:
+    """Return what in the operands makes the slope vanish, "" where nothing shows."""
+    for operation in operations:
+        if _compares_itself(operation):
+            return f"{operation.name} compares a tensor with itself"
+        for operand in operation.operands:
+            if operand.requires_grad and operand.overall.minimum == operand.overall.maximum:
+                return f"what enters {operation.name} is constant at {operand.overall.mean:.4g}"
+            if operand.requires_grad and "clamp" in operand.origin:
+                return f"what enters {operation.name} was clamped"
+    return ""
+
+
+def _compares_itself(operation: Operation) -> bool:
+    first, second = (*operation.operands[:2], None, None)[:2]
+    return (
+        first is not None
+        and second is not None
+        and (first.overall, first.channels) == (second.overall, second.channels)
+    )
+
+
+def _is_constant(output: Output) -> bool:
+    """Whether every channel of an output has one value everywhere, as behind a layer of zeros."""
+    channels: Sequence[Statistics] = output.channels or (output.overall,)
+    return all(channel.minimum == channel.maximum for channel in channels)

@@ -15,14 +15,15 @@ from .base import Case, Rule, percent
 class UnreachedParameters(Rule):
     """Trainable parameters to which no component has a gradient path.
 
-    They keep their initial values for the whole training: a branch whose output is not used, a head whose loss is missing
-    from the total, a sub-network that runs under `torch.no_grad()`. Automatic differentiation says so exactly; parameters
-    that are reached with a zero gradient do not count. It is a warning because a model may own a branch that this stage of
-    training does not use.
+    They keep their initial values for the whole training: a branch whose output is not used, a head whose loss is
+    missing from the total, a sub-network that runs under `torch.no_grad()`. Automatic differentiation says so exactly;
+    parameters that are reached with a zero gradient do not count. It is a warning because a model may own a branch
+    that this stage of training does not use.
 
-    Remedy: add the component that should train them, or freeze them (`requires_grad_(False)`), which also saves optimizer state.
+    Remedy: add the component that should train them, or freeze them (`requires_grad_(False)`), which also saves
+    optimizer state.
 
-    Options: `least_share` of all trainable scalars below which a leftover is not worth a message.
+    Options: `least_share` (0) of all trainable scalars below which a leftover is not worth a message.
     """
 
     code: ClassVar[str] = "LD503"

@@ -15,11 +15,12 @@ from .non_finite import culprit, has_finite_values, place
 class NonFiniteValue(Rule):
     """A component is NaN or infinite, and with it the total and every gradient.
 
-    The finding names the first operation that turned finite inputs into something else: a logarithm of zero, a division by
-    an empty count, an overflow in half precision, or data that was not finite to begin with.
+    The finding names the first operation that turned finite inputs into something else: a logarithm of zero, a
+    division by an empty count, an overflow in half precision. None is named where the data was not finite to begin
+    with.
 
-    Remedy: guard the operation itself (`log(x + eps)`, `/ n.clamp(min=1)`), not its result: `nan_to_num` hides the value
-    and leaves the gradient NaN.
+    Remedy: guard the operation itself (`log(x + eps)`, `/ n.clamp(min=1)`), not its result: `nan_to_num` hides the
+    value and leaves the gradient NaN.
     """
 
     code: ClassVar[str] = "LD601"
@@ -36,13 +37,15 @@ class NonFiniteValue(Rule):
                 if has_finite_values(gradients, k):
                     continue
                 anomaly = culprit(case, gradients.name, name, "value")
-                bad = [str(value) for value in values]
+                seen = ["absent" if value is None else f"{value:.4g}" for value in values]
                 made = f", first made by {anomaly.operation}" if anomaly and anomaly.operation else ""
                 yield self.finding(
                     [name],
-                    f"{name} is not finite ({', '.join(bad)} over the batches){made}: the total and its gradient are lost",
+                    f"{name} is not finite ({', '.join(seen)} over the batches){made}: "
+                    "the total and its gradient are lost",
                     objective=gradients.name,
-                    evidence={"values": bad, "operation": anomaly.operation if anomaly else None},
-                    remedy="Guard the operation that makes it (log(x + eps), a count clamped to at least 1), not its result.",
+                    evidence={"values": seen, "operation": anomaly.operation if anomaly else None},
+                    remedy="Guard the operation that makes it (log(x + eps), a count clamped to at least 1), "
+                    "not its result.",
                     location=place(case, anomaly, name),
                 )

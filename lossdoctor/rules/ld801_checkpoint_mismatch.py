@@ -15,10 +15,12 @@ class CheckpointMismatch(Rule):
     """The checkpoint and the model disagree on names or shapes, so part of the model is not what was trained.
 
     Weights that are missing from the checkpoint keep their random initial values: everything measured afterwards,
-    and everything trained from there, starts from a different model than intended. With `model.strict: true` (the default) this
-    is an error, else a warning. Prefixes that wrappers add (`module.`, `_orig_mod.`, `model.`) are matched and no fault.
+    and everything trained from there, starts from a different model than intended. With `model.strict: true` (the
+    default) this is an error, else a warning. Prefixes that wrappers add (`module.`, `_orig_mod.`, `model.`) are
+    matched and no fault.
 
-    Remedy: give the model the arguments it was trained with, or the checkpoint that belongs to it. Near-matches show renamed layers.
+    Remedy: give the model the arguments it was trained with, or the checkpoint that belongs to it. Near-matches show
+    renamed layers.
     """
 
     code: ClassVar[str] = "LD801"
@@ -32,7 +34,7 @@ class CheckpointMismatch(Rule):
         if facts is None or not (facts.missing or facts.unexpected or facts.reshaped):
             return
         yield self.finding(
-            [component.name for objective in case.objectives for component in objective.components],
+            dict.fromkeys(component.name for objective in case.objectives for component in objective.components),
             f"{facts.path} does not fit the model: {self._counts(facts)}; {facts.loaded} tensors were loaded, "
             "what is missing keeps its random initial values",
             objective=case.objectives[0].name if len(case.objectives) == 1 else "",
@@ -47,8 +49,8 @@ class CheckpointMismatch(Rule):
                 },
                 "near": dict(list(facts.near.items())[:10]),
             },
-            remedy="Use the model arguments that the checkpoint was trained with, or the checkpoint that belongs to this model; "
-            "model.strict: false makes this a warning.",
+            remedy="Use the model arguments that the checkpoint was trained with, or the checkpoint that belongs to "
+            "this model; model.strict: false makes this a warning.",
             location=case.locate("model", "checkpoint"),
         )
 

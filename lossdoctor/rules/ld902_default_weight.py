@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..config.keys import dotted
 from ..records import Finding, Severity
-from .base import Case, Rule, dotted, listing
+from .base import Case, Rule, listing
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class DefaultWeight(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for all such components of an objective."""
         for objective, components in self._undeclared(case):
-            keys, location = case.locate_weight(objective, components[0])
+            keys = [dotted(case.weight_key(objective, name)) for name in components]
             yield self.finding(
                 components,
                 f"{listing(components)} {'has' if len(components) == 1 else 'have'} weight 1.0 because none is given",
                 objective=objective,
                 evidence={"weight": 1.0},
-                remedy=f"Write the weight down, such as {dotted(*keys)}: 1.0.",
-                fix={dotted(*case.locate_weight(objective, name)[0]): 1.0 for name in components},
-                location=location,
+                remedy=f"Write the weight down, such as {keys[0]}: 1.0.",
+                fix=dict.fromkeys(keys, 1.0),
+                location=case.locate_weight(objective, components[0]),
             )
 
     @staticmethod
@@ -47,6 +48,7 @@ class DefaultWeight(Rule):
                 names = [name for name, declared in pairs if not declared]
                 if names and len(gradients.components) > 1:
                     yield gradients.name, names
-        elif len(case.built_in) > 1:
-            if names := [name for name, component in case.built_in.items() if component.weight is None]:
+        else:
+            names = [name for name, component in case.built_in.items() if component.weight is None]
+            if names and len(case.built_in) > 1:
                 yield "total", names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,43 +13,64 @@ from .base import rivals
 
 @dataclass(frozen=True)
 class Standing:
-    """One component against its rivals: the components with a weight and a share that are no regularizers."""
+    """One component against its rivals (see `base.rivals`); shares are shares of their gradient alone."""
 
-    gradients: ObjectiveGradients
+    objective: str
     component: ComponentReport
-    share: float  #: of the rivals' gradient, itself included
+    others: tuple[ComponentReport, ...]  #: at least one
     declared: bool  #: its weight was written down
-    other_weights: tuple[float, ...]
 
     @property
-    def objective(self) -> str:
-        """The name of the objective."""
-        return self.gradients.name
+    def share(self) -> float:
+        """Its part of the rivals' gradient, itself included."""
+        return self._own / (self._own + self._rest)
+
+    @property
+    def other_weights(self) -> list[float]:
+        """The magnitudes of the others' weights."""
+        return [abs(other.weight) for other in self.others]
 
     @property
     def fair_weight(self) -> float:
-        """The weight with which it would hold as much as the rivals do on average, all else as it is."""
-        rest = (1 - self.share) / len(self.other_weights)
-        return abs(self.component.weight) * rest / self.share if self.share else float("inf")
+        """The weight with which it would hold as much as the others do on average, all else as it is."""
+        return self.component.weight * self._rest / len(self.others) / self._own
 
-    def share_with(self, weight: float) -> float:
-        """Return the share it would have with another weight: the gradient scales with the weight, so no run is needed."""
-        scaled = self.share * weight / abs(self.component.weight)
-        return scaled / (scaled + 1 - self.share)
+    def share_with(self, magnitude: float) -> float:
+        """Return the share it would have with another weight: gradients scale with weights, so no run is needed."""
+        own = self._own * magnitude / abs(self.component.weight)
+        return own / (own + self._rest)
+
+    def reweighted(self, magnitude: float) -> float:
+        """Return a weight of another magnitude and the same sign."""
+        return math.copysign(magnitude, self.component.weight)
+
+    def has_odd_weight(self) -> bool:
+        """Whether its weight, and not the other's, is the odd one where they are far apart.
+
+        Of two weights, that is the one further from 1. Of three or more it is the one that stands apart from all.
+        """
+        if len(self.others) > 1:
+            return True
+        own, other = abs(self.component.weight), self.other_weights[0]
+        return (own >= other) == (own * other >= 1)
+
+    @property
+    def _own(self) -> float:
+        return self.component.grad_share or 0.0
+
+    @property
+    def _rest(self) -> float:
+        return sum(other.grad_share or 0.0 for other in self.others)
 
 
 def standings(gradients: ObjectiveGradients) -> Iterator[Standing]:
     """Yield the standing of every rival of an objective; nothing where fewer than two are left to compare."""
     contenders = rivals(balance.summarize(gradients))
-    total = sum(component.grad_share or 0.0 for component in contenders)
-    if len(contenders) < 2 or total == 0:
-        return
     declared = dict(zip(gradients.components, gradients.declared, strict=True))
-    for component in contenders:
+    for component in contenders if len(contenders) > 1 else ():
         yield Standing(
-            gradients=gradients,
+            objective=gradients.name,
             component=component,
-            share=(component.grad_share or 0.0) / total,
+            others=tuple(other for other in contenders if other is not component),
             declared=declared[component.name],
-            other_weights=tuple(other.weight for other in contenders if other is not component),
         )
