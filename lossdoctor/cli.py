@@ -182,7 +182,7 @@ def errors_explained(traceback: bool = False) -> Iterator[None]:
 
 
 def _fail(message: str, traceback: bool) -> NoReturn:
-    from .reports.text import printable
+    from .printable import printable
 
     if traceback:
         import traceback as tracebacks

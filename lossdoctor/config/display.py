@@ -6,13 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..printable import printable
+
 MAX_LENGTH = 60
 
 
 def visible(text: str, limit: int = MAX_LENGTH) -> str:
     """Return the text on one line, its control characters escaped, cut to about `limit` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    return printable(cut)
 
 
 def shown(value: Any) -> str:

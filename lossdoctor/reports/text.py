@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
+from ..printable import printable
+
 Record = TypeVar("Record")
 
 #: Long enough for any message that a person reads; the JSON report keeps everything.
@@ -19,14 +21,6 @@ _ASCII = str.maketrans(
         "Σ": "sum", "²": "^2", "‘": "'", "’": "'", "“": '"', "”": '"', "⟨": "<", "⟩": ">",
     }
 )  # fmt: skip
-
-
-def printable(text: str) -> str:
-    r"""Return `text` on one line; what does not print is shown as its escape: `\n`, `\x1b`, `\u202e`.
-
-    That disarms terminal control codes, bidirectional controls, invisible characters and line breaks.
-    """
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def in_ascii(text: str) -> str:
@@ -65,7 +59,3 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return dataclasses.replace(value, **{name: _changed(entry, change) for name, entry in fields.items()})
     return value
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from lossdoctor.printable import printable
 from lossdoctor.records import Cosine, Severity
 from lossdoctor.reports import FORMATS, render_rich, render_text
-from lossdoctor.reports.text import printable
 
 from .report_samples import (
     FOUNDING,

@@ -1,0 +1,15 @@
+"""Foreign text that may go to a terminal: names, paths and exception texts come from anywhere."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    r"""Return `text` on one line; what does not print is shown as its escape: `\n`, `\x1b`, `\u202e`.
+
+    That disarms terminal control codes, bidirectional controls, invisible characters and line breaks.
+    """
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
