@@ -6,6 +6,7 @@ rules load in a moment, can be tested without a model, and a saved `Examination`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -91,6 +92,9 @@ class ObjectiveGradients:
     blocks: tuple[Block, ...]
     additivity_error: float | None = None
     """‖∇(ΣwᵢLᵢ)‖ of one real backward against √(wᵀGw), relative. Only hooks or custom backwards make it large."""
+    output_gramians: tuple[Matrix, ...] = ()  #: by batch, as a block's but of ∂L/∂output; zeros where L does not use it
+    parameter_norms: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """Parameter -> ‖∂Lᵢ/∂θ‖ of every component, unweighted, mean over the batches; None without a gradient path."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,23 @@ class Output:
     zeros: float = 0.0  #: share of elements that are exactly zero
     between_samples: float = 0.0  #: standard deviation over the samples, averaged over the elements
     target: Statistics | None = None  #: of the target of the same shape, where there is one
+    saturated: float = 0.0  #: share of elements (rows of a softmax) where a sigmoid, tanh or softmax is flat
+    saturated_wrong: float | None = None  #: share of those that are far from the target; None where none is known
+
+
+@dataclass(frozen=True)
+class ParameterSize:
+    """How large the values of one parameter are."""
+
+    scalars: int
+    rms: float  #: root mean square of its values
+    dtype: str
+    dimensions: int  #: 1 for a bias or a gain, 2 or more for a matrix or a kernel
+
+    @property
+    def norm(self) -> float:
+        """The L2 norm of its values."""
+        return self.rms * math.sqrt(self.scalars)
 
 
 @dataclass(frozen=True)
@@ -144,6 +165,7 @@ class ParameterFacts:
     frozen: int
     unreached: Mapping[str, int] = field(default_factory=dict)  #: trainable parameter -> scalars, reached by none
     zero_initialised: tuple[str, ...] = ()  #: trainable weights (matrices, kernels) that are all zero
+    sizes: Mapping[str, ParameterSize] = field(default_factory=dict)  #: of every trainable parameter
 
 
 @dataclass(frozen=True)
@@ -180,6 +202,26 @@ class UnreadableSample:
 
 
 @dataclass(frozen=True)
+class BatchEntry:
+    """One tensor of the batches, such as the input, the target or a mask, summarised over all of them."""
+
+    name: str  #: "input", "target", or its place in the batch: "[2]", "mask"
+    shape: tuple[int, ...]  #: of one sample, in the first batch
+    dtype: str
+    samples: int  #: over all batches
+    distinct: int  #: different values among some of the elements; few where they are discrete
+    constant: int = 0  #: samples whose elements are all the same
+    value: float | None = None  #: the value of every element of every sample, where there is a single one
+    non_finite: int = 0  #: samples with NaN or infinity
+    empty: int = 0  #: batches in which it has no elements
+
+    @property
+    def elements(self) -> int:
+        """Elements of one sample."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What the data gave."""
 
@@ -187,6 +229,8 @@ class DataFacts:
     batch_sizes: tuple[int, ...] = ()
     samples: int | None = None  #: of the whole data set, where it has a length
     unreadable: tuple[UnreadableSample, ...] = ()
+    entries: tuple[BatchEntry, ...] = ()
+    copies: tuple[int, ...] = ()  #: by batch, the samples that are the same, in every tensor, as an earlier one
 
 
 @dataclass(frozen=True)

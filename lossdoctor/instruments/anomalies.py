@@ -13,13 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
 
 from ..records import Anomaly, Location, ObjectiveGradients
 from ..setup.build import Setup
+from ..setup.loss import Losses
 from ..setup.user_code import blaming, calling_line, is_user_file
 from .autograd_graph import ancestors
-from .operands import Event, LossTrace
 from .ownership import trainable
+from .trace import Event, LossTrace, before
 
 
 class FiniteTrace(LossTrace):
@@ -35,7 +37,8 @@ class FiniteTrace(LossTrace):
     ) -> None:
         super()._record(func, args, kwargs, inputs, outputs)
         event = self.events[-1]
-        event.made_non_finite = all(map(_is_finite, inputs)) and not all(map(_is_finite, outputs))
+        event.finite = all(map(_is_finite, outputs))
+        event.made_non_finite = all(map(_is_finite, inputs)) and not event.finite
         if event.made_non_finite:
             event.location = calling_line()
 
@@ -62,36 +65,48 @@ def _anomalies_of(setup: Setup, objective: ObjectiveGradients) -> Iterator[Anoma
 
 def _first_bad_event(setup: Setup, objective: str, component: str, batch: int) -> Event | None:
     with FiniteTrace(setup.model) as trace:
-        losses = setup.evaluate(batch)
-    contributors = trace.contributors(losses.objectives[objective][component])
-    return next((event for event in trace.events if event.made_non_finite and id(event) in contributors), None)
+        scalar = _component(setup.evaluate(batch), objective, component)
+    # An infinity on purpose, such as a mask's before a softmax, ends where its result is finite.
+    history = before(trace.maker(scalar) if scalar is not None else None, unless=lambda event: event.finite)
+    suspects = {id(event) for event in history}
+    return next((event for event in trace.events if event.made_non_finite and id(event) in suspects), None)
+
+
+def _component(losses: Losses, objective: str, component: str) -> Tensor | None:
+    """Return a component's scalar, None where code that counts its calls has left it out this time."""
+    return losses.objectives.get(objective, {}).get(component)
 
 
 def _first_bad_backward(setup: Setup, objective: str, component: str, batch: int) -> tuple[str | None, Location | None]:
     """Return the first backward node that turned a finite gradient into something else, and the line of its forward."""
     with torch.autograd.set_detect_anomaly(True, check_nan=False):
-        scalar = setup.evaluate(batch).objectives[objective][component]
+        scalar = _component(setup.evaluate(batch), objective, component)
+    if scalar is None:
+        return None, None
     culprits: list[Node] = []
 
-    def watch(node: Node) -> None:
+    def watch(node: Node) -> RemovableHandle:
         def hook(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             if not culprits and all(map(_is_finite, grad_outputs)) and not all(map(_is_finite, grad_inputs)):
                 culprits.append(node)
 
-        node.register_hook(hook)
+        return node.register_hook(hook)
 
-    for node in ancestors([scalar]):
-        watch(node)
-    parameters = list(trainable(setup.model).values())
+    handles = [watch(node) for node in ancestors([scalar])]
     with blaming(f"differentiating {component}"):
-        torch.autograd.grad(scalar, parameters, allow_unused=True)
+        torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
+    for handle in handles:  # a parameter's node outlives the graph where somebody holds on to it
+        handle.remove()
     if not culprits:
         return None, None
     return _forward_name(culprits[0]), _forward_line(culprits[0])
 
 
 def _is_finite(value: Any) -> bool:
-    return not isinstance(value, Tensor) or bool(value.isfinite().all())
+    if not isinstance(value, Tensor):
+        return True
+    entries = value.coalesce().values() if value.is_sparse else value
+    return bool(entries.isfinite().all())
 
 
 def _forward_name(node: Node) -> str:
@@ -102,6 +117,7 @@ def _forward_name(node: Node) -> str:
 
 def _forward_line(node: Node) -> Location | None:
     """Return the user's line that ran the forward of a node, out of the traceback that anomaly mode keeps."""
-    traceback = "".join(node.metadata.get("traceback_", ()))
+    metadata: Any = node.metadata
+    traceback = "".join(metadata.get("traceback_", ()))
     places = re.findall(r'File "([^"]+)", line (\d+)', traceback)
     return next((Location(file, int(line)) for file, line in reversed(places) if is_user_file(file)), None)

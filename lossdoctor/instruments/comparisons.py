@@ -1,4 +1,4 @@
-"""Which operations compare tensors, and what their operands are called."""
+"""Which torch functions compare tensors, carry a difference on, or leave torch altogether."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import _reduction
+
+Function = Callable[..., Any]
 
 #: The functional losses of torch, and the parameters that hold their operands.
-LOSSES: Mapping[Callable[..., Any], tuple[str, ...]] = {
+LOSSES: Mapping[Function, tuple[str, ...]] = {
     F.mse_loss: ("input", "target"),
     F.l1_loss: ("input", "target"),
     F.smooth_l1_loss: ("input", "target"),
@@ -34,14 +37,9 @@ LOSSES: Mapping[Callable[..., Any], tuple[str, ...]] = {
     F.cosine_embedding_loss: ("input1", "input2", "target"),
     F.margin_ranking_loss: ("input1", "input2", "target"),
     F.triplet_margin_loss: ("anchor", "positive", "negative"),
+    F.triplet_margin_with_distance_loss: ("anchor", "positive", "negative"),
     torch.dist: ("input", "other"),
-    torch.cdist: ("x1", "x2"),
-}
-
-#: Where the signature cannot be read, because the function is implemented in C.
-_POSITIONS = {
-    torch.cosine_similarity: ("x1", "x2"),
-    torch.dist: ("input", "other"),
+    Tensor.dist: ("input", "other"),
     torch.cdist: ("x1", "x2"),
 }
 
@@ -49,55 +47,89 @@ SUBTRACTIONS = frozenset(
     {torch.sub, torch.subtract, torch.rsub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__, Tensor.subtract}
 )
 
-SQUARES = frozenset(
-    {
-        torch.square,
-        Tensor.square,
-        torch.pow,
-        Tensor.pow,
-        Tensor.__pow__,
-        torch.mul,
-        Tensor.mul,
-        Tensor.__mul__,
-    }
-)
-MAGNITUDES = frozenset(
-    {
-        torch.abs,
-        Tensor.abs,
-        Tensor.__abs__,
-        torch.norm,
-        Tensor.norm,
-        torch.linalg.norm,
-        torch.linalg.vector_norm,
-    }
+#: What turns a difference into a distance, by the name that the comparison is given.
+DISTANCES: Mapping[str, frozenset[Function]] = {
+    "squared difference": frozenset({torch.square, Tensor.square}),
+    "absolute difference": frozenset({torch.abs, torch.absolute, Tensor.abs, Tensor.absolute, Tensor.__abs__}),
+    "norm of a difference": frozenset(
+        {torch.norm, Tensor.norm, torch.linalg.norm, torch.linalg.vector_norm, torch.linalg.matrix_norm}
+    ),
+}
+POWERS = frozenset({torch.pow, Tensor.pow, Tensor.__pow__, torch.float_power, Tensor.float_power})
+PRODUCTS = frozenset(
+    {torch.mul, torch.multiply, Tensor.mul, Tensor.multiply, Tensor.__mul__, torch.dot, Tensor.dot, torch.inner}
 )
 
-#: Operations that only rearrange or copy elements: what they give is, value by value, what they got.
-REARRANGING = frozenset(
-    "__getitem__ view view_as reshape reshape_as squeeze unsqueeze permute transpose t mT contiguous to float double half bfloat16 "
-    "type type_as cpu cuda clone flatten unflatten chunk split split_with_sizes tensor_split unbind narrow select expand "
-    "expand_as repeat movedim moveaxis swapaxes requires_grad_ detach stack cat concat concatenate index_select gather".split()
+#: Operations that only lay out the same elements anew.
+RESHAPING = frozenset(
+    """
+    view view_as reshape reshape_as squeeze unsqueeze permute transpose t T mT contiguous flatten ravel unflatten
+    movedim moveaxis swapaxes swapdims to float double half bfloat16 type type_as cpu cuda clone alias
+    """.split()  # noqa: SIM905 - eighty quotation marks would not make it easier to read
 )
 
+#: Operations that put tensors side by side.
+JOINING = frozenset({"stack", "cat", "concat", "concatenate", "hstack", "vstack"})
 
-def operands_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
+#: Operations that pick or copy elements: what they give is, value by value, what they got.
+PICKING = JOINING | frozenset(
+    """
+    getitem chunk split split_with_sizes tensor_split unbind narrow select expand expand_as repeat index_select gather
+    masked_select take_along_dim requires_grad detach data
+    """.split()  # noqa: SIM905
+)
+
+#: Operations that scale or shift every element, by a number or by a tensor of weights.
+AFFINE = frozenset(
+    "mul multiply rmul div divide true_divide truediv neg negative add radd sub subtract rsub".split()  # noqa: SIM905
+)
+
+REDUCTIONS = frozenset({"mean", "sum"})
+
+#: Functions that hand the numbers of a tensor to Python or NumPy, where no gradient follows.
+ESCAPES = frozenset({"item", "tolist", "numpy", "array", "float", "int"})
+
+
+def name_of(function: Function) -> str:
+    """Return the name of a torch function as users write it: "sub" for `a - b` and `a.sub_(b)`, "T" for `a.T`."""
+    name = getattr(function, "__name__", "")
+    if name == "__get__":
+        name = getattr(getattr(function, "__self__", None), "__name__", "")
+    return name.strip("_") or str(function)
+
+
+def operands_of(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the operands of a functional loss by name."""
     bound = _bound(function, args, kwargs)
     return {name: bound[name] for name in LOSSES[function] if isinstance(bound.get(name), Tensor)}
 
 
-def arguments_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_of(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain arguments of a functional loss (reduction and the like), defaults included."""
     bound = _bound(function, args, kwargs)
+    legacy = bound.pop("size_average", None), bound.pop("reduce", None)
     plain = {name: value for name, value in bound.items() if isinstance(value, (str, int, float, bool))}
-    return {name: value for name, value in plain.items() if name not in ("size_average", "reduce")}
+    if legacy != (None, None):
+        plain["reduction"] = _reduction.legacy_get_string(*legacy, emit_warning=False)
+    return plain
 
 
-def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        bound = inspect.signature(function).bind(*args, **kwargs)
-    except (TypeError, ValueError):
+        # torch's own code has filled in the defaults already
+        return inspect.signature(function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):  # implemented in C: no signature to read
         return dict(zip(LOSSES[function], args, strict=False)) | dict(kwargs)
-    bound.apply_defaults()
-    return dict(bound.arguments)
+
+
+def distance_of(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, of_itself: bool) -> str | None:
+    """Return the kind of distance that a function makes of a difference, None where it makes none.
+
+    `of_itself` says that everything it was given is that one difference.
+    """
+    if function in POWERS:
+        exponent = args[1] if len(args) > 1 else kwargs.get("exponent")
+        return "squared difference" if not isinstance(exponent, Tensor) and exponent == 2 else None
+    if function in PRODUCTS:
+        return "squared difference" if of_itself else None
+    return next((kind for kind, functions in DISTANCES.items() if function in functions), None)

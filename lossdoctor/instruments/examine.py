@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from ..errors import LossDoctorError
-from ..records import Examination, ObjectiveGradients
+from ..records import Anomaly, DataFacts, Examination, ObjectiveGradients
 from ..setup.batches import target_of
 from ..setup.build import Setup
+from ..setup.loss import Losses
 from ..setup.preserve import preserved
 from .anomalies import find_anomalies
-from .gradients import measure_gradients
-from .operands import LossTrace, OperandObserver
+from .data import measure_data
+from .gradients import GradientObserver
+from .operands import OperandObserver
 from .outputs import OutputObserver
 from .parameters import ParameterObserver
+from .trace import LossTrace
 
 #: Called with what is being done, how many batches of it are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -28,61 +31,75 @@ def _silent(what: str, done: int, total: int) -> None:
 def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silent) -> Examination:
     """Measure a setup with every instrument; `quick` runs only the gradient and operand instruments.
 
-    The model, its gradients and modes and all random generators are afterwards what they were before. Raises
-    LossDoctorError where the gradients cannot be measured; any other instrument that fails is skipped with the reason.
+    All instruments look at the same forward of every batch; the gradient instrument comes last, because it frees the graph.
+    The model, its gradients and modes and all random generators are afterwards what they were before.
+
+    Raises LossDoctorError where the setup cannot be run or its gradients cannot be taken.
     """
-    with preserved(setup.model):
-        gradients = _measure(setup, on_progress)
-        anomalies = () if _finite(gradients) else find_anomalies(setup, gradients)
     skipped = {} if setup.checkpoint else {"checkpoint": "no checkpoint is configured"}
-    facts: Mapping[str, Any] = {}
-    try:
-        with preserved(setup.model):
-            facts = _observe(setup, on_progress, quick=quick)
-    except LossDoctorError as error:
-        reason = f"could not watch the loss: {error.message}"
-        skipped |= dict.fromkeys(("operations", "outputs", "parameters"), reason)
+    operands, outputs, parameters = OperandObserver(), OutputObserver(), ParameterObserver(setup.model)
+    gradients = GradientObserver(setup)
+    total = len(setup.batches)
+    with preserved(setup.model):
+        for index, batch in enumerate(setup.batches):
+            on_progress("measuring", index, total)
+            losses, trace = _evaluate(setup, index, skipped)
+            if trace is not None:
+                operands.observe(trace, losses)
+            if not quick:
+                outputs.observe(losses, target_of(batch), batch)
+                parameters.observe(losses)
+            gradients.observe(losses)
+        on_progress("measuring", total, total)
+        measured = gradients.facts()
+        anomalies = _trace_anomalies(setup, measured, skipped)
     if quick:
         skipped |= dict.fromkeys(("outputs", "parameters"), "left out by --quick")
     return Examination(
-        gradients=gradients,
-        anomalies=anomalies,
+        gradients=measured,
+        operations=None if "operations" in skipped else operands.facts(),
+        outputs=None if quick else outputs.facts(),
+        parameters=None if quick else parameters.facts(),
         checkpoint=setup.checkpoint,
-        data=setup.data,
+        data=setup.data if quick else _look_at_data(setup),
+        anomalies=anomalies,
         skipped=skipped,
-        **facts,
     )
 
 
-def _measure(setup: Setup, on_progress: Progress) -> tuple[ObjectiveGradients, ...]:
-    total, done = len(setup.batches), 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        on_progress("measuring gradients", done, total)
-
-    on_progress("measuring gradients", 0, total)
-    return measure_gradients(setup, on_batch=advance)
-
-
-def _observe(setup: Setup, on_progress: Progress, *, quick: bool) -> dict[str, Any]:
-    """Watch one forward of every batch with all the instruments that need no gradient."""
-    operands, outputs, parameters = OperandObserver(), OutputObserver(), ParameterObserver(setup.model)
-    for index, batch in enumerate(setup.batches):
-        on_progress("watching the loss", index, len(setup.batches))
+def _evaluate(setup: Setup, index: int, skipped: dict[str, str]) -> tuple[Losses, LossTrace | None]:
+    """Run a batch with the operand trace. Where the trace is what breaks it, run it without, and say so in `skipped`."""
+    if "operations" in skipped:
+        return setup.evaluate(index), None
+    try:
         with LossTrace(setup.model) as trace:
-            losses = setup.evaluate(index)
-        operands.observe(trace, losses)
-        if not quick:
-            outputs.observe(losses, target_of(batch))
-            parameters.observe(losses)
-    on_progress("watching the loss", len(setup.batches), len(setup.batches))
-    watched: dict[str, Any] = {"operations": operands.facts()}
-    return watched if quick else watched | {"outputs": outputs.facts(), "parameters": parameters.facts()}
+            return setup.evaluate(index), trace
+    except LossDoctorError as error:
+        losses = setup.evaluate(index)  # raises as well where the user's code itself is at fault
+        skipped["operations"] = f"the loss cannot be traced: {error.message}"
+        return losses, None
 
 
-def _finite(gradients: tuple[ObjectiveGradients, ...]) -> bool:
+def _look_at_data(setup: Setup) -> DataFacts:
+    """Return what is known of the data set together with what the batches hold."""
+    measured = measure_data(setup.batches)
+    return replace(setup.data or measured, entries=measured.entries, copies=measured.copies)
+
+
+def _trace_anomalies(
+    setup: Setup, measured: tuple[ObjectiveGradients, ...], skipped: dict[str, str]
+) -> tuple[Anomaly, ...] | None:
+    """Return which operations made NaN or infinity; None, with the reason in `skipped`, where that cannot be seen."""
+    if _is_finite(measured):
+        return ()
+    try:
+        return find_anomalies(setup, measured)
+    except LossDoctorError as error:
+        skipped["anomalies"] = f"the loss cannot be traced: {error.message}"
+        return None
+
+
+def _is_finite(gradients: tuple[ObjectiveGradients, ...]) -> bool:
     values = (value for objective in gradients for batch in objective.values for value in batch if value is not None)
     squares = (
         gramian[k][k]

@@ -6,8 +6,9 @@ that the parts add up to the whole. Holds K gradients at a time.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,16 +17,13 @@ from torch import Tensor
 from ..errors import LossDoctorError
 from ..records import Block, Matrix, ObjectiveGradients
 from ..setup.build import Setup
+from ..setup.device import plain_float32
 from ..setup.loss import Losses
 from ..setup.user_code import blaming
-from .autograd_graph import leaves
+from .autograd_graph import ancestors, leaves
 from .gramian import Gradients, gramians
 from .ownership import Parameters, parameters_of_objectives, top_level_modules
 from .tensors import tensors_in
-
-#: Where the square of a float32 gradient norm is below this, its smallest terms are lost (float32 ends at 1e-38), and where
-#: it overflows, all of it: then the products are taken again in float64.
-FLOAT32_SAFE_SQUARE = 1e-24
 
 #: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as GradScaler does; the
 #: next one is tried where the gradient overflows.
@@ -41,38 +39,76 @@ class BatchGradients:
     gramians: Tensor  #: (P, K, K) float64 on the host
     reached: tuple[frozenset[int], ...]  #: for each of them the parameters with a gradient path
     output_norms: tuple[float | None, ...]  #: for each of them
+    output_gramian: Tensor  #: (K, K) float64 on the host
     attached: frozenset[str]
     additivity_error: float | None = None
 
 
-def measure_gradients(
-    setup: Setup, *, check_additivity: bool = True, on_batch: Callable[[], None] = lambda: None
-) -> tuple[ObjectiveGradients, ...]:
+def measure_gradients(setup: Setup, *, check_additivity: bool = True) -> tuple[ObjectiveGradients, ...]:
     """Measure the gradients of all components of all objectives, on every batch.
 
     Raises LossDoctorError where the parameters of an objective are ambiguous, or where a backward fails.
     """
-    batches: dict[str, list[BatchGradients]] = {}
-    parameters: dict[str, Parameters] = {}
+    observer = GradientObserver(setup, check_additivity=check_additivity)
     for index in range(len(setup.batches)):
-        losses = setup.evaluate(index)
-        parameters = parameters or parameters_of_objectives(setup, losses)
-        for name, batch in measure_batch(setup, losses, parameters, check_additivity=check_additivity and index == 0):
-            batches.setdefault(name, []).append(batch)
-        on_batch()
-    return tuple(as_facts(setup, name, parameters[name], measured) for name, measured in batches.items())
+        observer.observe(setup.evaluate(index))
+    return observer.facts()
 
 
-def measure_batch(
+class GradientObserver:
+    """Collects the gradients of every batch and joins them.
+
+    `keep_graph` leaves the graph for a backward of somebody else's; otherwise the last backward frees it.
+    """
+
+    def __init__(self, setup: Setup, *, check_additivity: bool = True, keep_graph: bool = False) -> None:
+        self._setup = setup
+        self._check_additivity = check_additivity
+        self._keep_graph = keep_graph
+        self._parameters: dict[str, Parameters] = {}
+        self._batches: dict[str, list[BatchGradients]] = {}
+
+    def observe(self, losses: Losses) -> None:
+        """Take the gradients of one evaluated batch; the parts are checked against the whole on the first."""
+        check = self._check_additivity and not self._batches
+        if not self._parameters:
+            _refuse_hidden_parameters(losses)
+            self._parameters = parameters_of_objectives(self._setup, losses)
+        measured = _measure_batch(
+            self._setup, losses, self._parameters, check_additivity=check, keep_graph=self._keep_graph
+        )
+        for name, batch in measured:
+            self._batches.setdefault(name, []).append(batch)
+
+    def facts(self) -> tuple[ObjectiveGradients, ...]:
+        """Return what was measured, objective by objective."""
+        return tuple(
+            _as_facts(self._setup, name, self._parameters[name], batches) for name, batches in self._batches.items()
+        )
+
+
+def _refuse_hidden_parameters(losses: Losses) -> None:
+    """Raise LossDoctorError where parameters would seem to have no gradient, because their operations are not in the graph."""
+    scalars = (scalar for components in losses.objectives.values() for scalar in components.values())
+    if any(node.name() == "CheckpointFunctionBackward" for node in ancestors(scalars)):
+        message = "the model uses reentrant activation checkpointing, which hides its parameters from any measurement"
+        raise LossDoctorError(
+            message,
+            "Call torch.utils.checkpoint.checkpoint with use_reentrant=False, which is as good and what PyTorch recommends.",
+        )
+
+
+def _measure_batch(
     setup: Setup,
     losses: Losses,
     parameters: Mapping[str, Parameters],
     *,
-    check_additivity: bool = False,
-    keep_graph: bool = False,
+    check_additivity: bool,
+    keep_graph: bool,
 ) -> Iterator[tuple[str, BatchGradients]]:
     """Yield what one evaluated batch gives for every objective. The last backward frees the graph unless `keep_graph`."""
-    outputs = [tensor for tensor in tensors_in(losses.output).values() if tensor.requires_grad]
+    # A scalar among the outputs is a loss that the model has computed itself: nothing that a component is a function of.
+    outputs = [tensor for tensor in tensors_in(losses.output).values() if tensor.requires_grad and tensor.dim()]
     *_, last = losses.objectives
     for name, components in losses.objectives.items():
         if name not in parameters:
@@ -82,14 +118,36 @@ def measure_batch(
         differentiable = {key: scalar for key, scalar in components.items() if scalar.requires_grad}
         scalars = list(differentiable.items())
         if check_additivity and scalars:
-            total = torch.stack([_weight(setup, name, key) * scalar.float() for key, scalar in scalars]).sum()
-            scalars.append((f"the total of {name}", total))
+            scalars.append((f"the total of {name}", _total(setup, name, differentiable)))
         keep = [keep_graph or name != last or position < len(scalars) - 1 for position in range(len(scalars))]
         rows = [
             _gradient(scalar, inputs, label, setup.precision, keep_graph=kept)
             for (label, scalar), kept in zip(scalars, keep, strict=True)
         ]
-        yield name, _reduce(setup, name, components, tuple(differentiable), rows, parameters[name])
+        reduced = _reduce(setup, name, components, tuple(differentiable), rows, parameters[name])
+        del rows  # before those of the next objective, or the next batch, need the memory
+        yield name, reduced
+
+
+def _total(setup: Setup, objective: str, components: Mapping[str, Tensor]) -> Tensor:
+    """Return what the optimizer would see: Σ wᵢ·Lᵢ."""
+    weighted = [
+        _weight(setup, objective, name) * scalar
+        for name, scalar in zip(components, _vector(components).unbind(), strict=True)
+    ]
+    return torch.stack(weighted).sum()
+
+
+def _vector(components: Mapping[str, Tensor]) -> Tensor:
+    """Return all scalars as one vector of at least float32, on the device of one that has a gradient."""
+    scalars = list(components.values())
+    device = next((scalar.device for scalar in scalars if scalar.requires_grad), scalars[0].device)
+    return torch.stack(
+        [
+            scalar.to(device, torch.promote_types(scalar.dtype, torch.float32), non_blocking=device.type == "cuda")
+            for scalar in scalars
+        ]
+    )
 
 
 def _gradient(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision: str, *, keep_graph: bool) -> Gradients:
@@ -99,16 +157,32 @@ def _gradient(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision: s
     """
     if not inputs:
         return []
-    with blaming(f"differentiating {label}"):
-        if precision != "fp16":
+    # A backward inside somebody's autocast would run in half precision.
+    with blaming(f"differentiating {label}"), torch.autocast(scalar.device.type, enabled=False):
+        if precision == "fp16":
+            return _scaled_gradient(scalar, inputs)
+        with plain_float32() if precision == "fp32" else contextlib.nullcontext():
             return torch.autograd.grad(scalar, inputs, retain_graph=keep_graph, allow_unused=True)
-        for scale in FP16_SCALES:
-            seed = torch.full_like(scalar, scale)
-            scaled = torch.autograd.grad(scalar, inputs, seed, retain_graph=True, allow_unused=True)
-            gradients = [None if gradient is None else gradient / scale for gradient in scaled]
-            if all(bool(gradient.isfinite().all()) for gradient in gradients if gradient is not None):
-                break
-        return gradients
+
+
+def _scaled_gradient(scalar: Tensor, inputs: Sequence[Tensor]) -> Gradients:
+    """Return the gradient taken at the largest scale that does not overflow, scaled back in float32."""
+    for scale in FP16_SCALES:
+        seed = torch.full_like(scalar, scale)
+        scaled = torch.autograd.grad(scalar, inputs, seed, retain_graph=True, allow_unused=True)
+        if _all_finite([gradient for gradient in scaled if gradient is not None]):
+            break
+    # In half precision, what the scale has saved would be lost again.
+    return [
+        None if gradient is None else gradient.to(torch.promote_types(gradient.dtype, torch.float32)) / scale
+        for gradient in scaled
+    ]
+
+
+def _all_finite(gradients: Sequence[Tensor]) -> bool:
+    entries = (gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients)
+    flags = [values.isfinite().all() for values in entries]
+    return not flags or bool(torch.stack([flag.to(flags[0].device) for flag in flags]).all())
 
 
 def _reduce(
@@ -119,29 +193,20 @@ def _reduce(
     rows: Sequence[Gradients],
     parameters: Parameters,
 ) -> BatchGradients:
-    """Turn the gradients of a batch into numbers; the last row may be that of the weighted total.
-
-    The values and all inner products are moved to the host together: one synchronisation.
-    """
-    values = torch.stack([scalar.detach() for scalar in components.values()])
-    sums, owners = gramians(rows)
-    host = torch.cat([values.to(sums).flatten(), sums.flatten()]).cpu() if rows else values.cpu()
-    host_values, host_sums = host[: len(components)], host[len(components) :].view(-1, len(rows), len(rows))
-    inputs = len(rows[0]) if rows else 0
-    products = _add_up(host_sums, owners, inputs)
-    if _unsafe(products):
-        sums, owners = gramians([[None if g is None else g.cpu() for g in row] for row in rows], torch.float64)
-        products = _add_up(sums, owners, inputs)
+    """Turn the gradients of a batch into numbers; the last row may be that of the weighted total."""
+    products, values = gramians(rows, _vector(components).detach())
     count, k = len(parameters.measured), len(differentiated)
     reached = tuple(frozenset(p for p in range(count) if row[p] is not None) for row in rows[:k])
-    outputs = products[count:].sum(0).diagonal().sqrt().tolist()
+    output_gramian = products[count:, :k, :k].sum(0)
+    outputs = output_gramian.diagonal().sqrt().tolist()
     uses_output = [any(gradient is not None for gradient in row[count:]) for row in rows[:k]]
     return BatchGradients(
-        values=dict(zip(components, host_values.tolist(), strict=True)),
+        values=dict(zip(components, values.tolist(), strict=True)),
         differentiated=differentiated,
         gramians=products[:count, :k, :k],
         reached=reached,
-        output_norms=tuple(norm if used else None for norm, used in zip(outputs[:k], uses_output, strict=True)),
+        output_norms=tuple(norm if used else None for norm, used in zip(outputs, uses_output, strict=True)),
+        output_gramian=output_gramian,
         attached=frozenset(
             name
             for name, indices in zip(differentiated, reached, strict=True)
@@ -153,18 +218,6 @@ def _reduce(
             else None
         ),
     )
-
-
-def _add_up(sums: Tensor, owners: Tensor, inputs: int) -> Tensor:
-    """Return `(inputs, K, K)` Gramians in float64 out of the partial sums of each input."""
-    size = sums.shape[-1]
-    return torch.zeros(inputs, size, size, dtype=torch.float64).index_add_(0, owners, sums.double())
-
-
-def _unsafe(products: Tensor) -> bool:
-    """Whether a squared norm is so small or large that float32 products cannot be trusted."""
-    squares = products.sum(0).diagonal()
-    return bool(((squares < FLOAT32_SAFE_SQUARE) | ~squares.isfinite()).any())
 
 
 def _additivity_error(G: Tensor, weights: Sequence[float]) -> float | None:
@@ -181,7 +234,7 @@ def _weight(setup: Setup, objective: str, component: str) -> float:
     return 1.0 if weight is None else weight
 
 
-def as_facts(
+def _as_facts(
     setup: Setup, objective: str, parameters: Parameters, batches: Sequence[BatchGradients]
 ) -> ObjectiveGradients:
     """Join the batches of one objective. A component that some batches did not return is None in those."""
@@ -198,7 +251,23 @@ def as_facts(
         output_grad_norms=tuple(tuple(norms.get(name) for name in names) for norms in outputs),
         blocks=tuple(_blocks(setup, parameters, names, batches)),
         additivity_error=batches[0].additivity_error,
+        output_gramians=tuple(_spread(batch.output_gramian, batch.differentiated, names) for batch in batches),
+        parameter_norms=_parameter_norms(parameters, names, batches),
     )
+
+
+def _parameter_norms(
+    parameters: Parameters, names: Sequence[str], batches: Sequence[BatchGradients]
+) -> dict[str, tuple[float | None, ...]]:
+    """Return ‖∂Lᵢ/∂θ‖ of every component by parameter, a mean over the batches in which it has a path to it."""
+    norms: dict[tuple[int, str], list[float]] = {}
+    for batch in batches:
+        by_component = batch.gramians.diagonal(dim1=1, dim2=2).sqrt().T.tolist()
+        for name, reached, column in zip(batch.differentiated, batch.reached, by_component, strict=True):
+            for p in reached:
+                norms.setdefault((p, name), []).append(column[p])
+    means = {key: sum(column) / len(column) for key, column in norms.items()}
+    return {parameter: tuple(means.get((p, name)) for name in names) for p, parameter in enumerate(parameters.measured)}
 
 
 def _blocks(
@@ -222,13 +291,13 @@ def _blocks(
             name=module,
             reached_by=reached_by,
             parameters=sum(sizes[p] for p in indices),
-            gramians=tuple(_embedded(batch, indices, names) for batch in batches),
+            gramians=tuple(_spread(batch.gramians[indices].sum(0), batch.differentiated, names) for batch in batches),
         )
 
 
-def _embedded(batch: BatchGradients, indices: Sequence[int], names: Sequence[str]) -> Matrix:
-    """Return a batch's Gramian over some parameters, with zeros for the components that it did not differentiate."""
+def _spread(gramian: Tensor, differentiated: Sequence[str], names: Sequence[str]) -> Matrix:
+    """Return a Gramian of some components as one of all, with zeros for those that were not differentiated."""
     G = torch.zeros(len(names), len(names), dtype=torch.float64)
-    rows = torch.tensor([names.index(name) for name in batch.differentiated], dtype=torch.long)
-    G[rows[:, None], rows[None, :]] = batch.gramians[list(indices)].sum(0)
+    rows = torch.tensor([names.index(name) for name in differentiated], dtype=torch.long)
+    G[rows[:, None], rows[None, :]] = gramian
     return tuple(map(tuple, G.tolist()))

@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
+from ..config.suggest import did_you_mean
+from ..errors import LossDoctorError
 from ..records import Examination
 from ..setup.build import Setup
 from ..setup.loss import Losses, as_objectives
-from .gradients import as_facts, measure_batch
-from .ownership import parameters_of_objectives
+from ..setup.preserve import preserved
+from .gradients import GradientObserver
 from .parameters import ParameterObserver
 
 
 def live_examination(
-    components: Mapping[str, Any], model: nn.Module, weights: Mapping[str, float], roles: Mapping[str, str]
+    components: Mapping[str, Any], model: nn.Module, weights: Mapping[str, Any], roles: Mapping[str, str]
 ) -> Examination:
     """Measure the gradients of live scalars with respect to a model's parameters, and leave their graph in place."""
     losses = Losses(as_objectives(components, "measure"))
-    setup = Setup(model=model, batches=[], loss=lambda _model, _batch: losses, weights=weights, roles=roles)
-    parameters = parameters_of_objectives(setup, losses)
-    observer = ParameterObserver(model)
-    observer.observe(losses)
-    measured = measure_batch(setup, losses, parameters, check_additivity=True, keep_graph=True)
+    setup = Setup(
+        model=model,
+        batches=[],
+        loss=lambda _model, _batch: losses,
+        weights={name: _number(name, weight) for name, weight in weights.items()},
+        roles=roles,
+    )
+    _refuse_mistyped(setup, losses)
+    parameters, gradients = ParameterObserver(model), GradientObserver(setup, keep_graph=True)
+    with preserved(model):  # a checkpointed forward runs again during a backward, batch norm and all
+        parameters.observe(losses)
+        gradients.observe(losses)
     return Examination(
-        gradients=tuple(as_facts(setup, name, parameters[name], [batch]) for name, batch in measured),
-        parameters=observer.facts(),
+        gradients=gradients.facts(),
+        parameters=parameters.facts(),
         skipped=dict.fromkeys(
             ("operations", "outputs", "checkpoint", "data", "anomalies"), "live scalars show gradients only"
         ),
     )
+
+
+def _number(name: str, weight: Any) -> float:
+    """Return a weight as a plain number; a scalar tensor is one, too."""
+    try:
+        number = float(weight)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        message = f"measure: the weight of {name!r} is {weight!r}, expected a finite number"
+        raise LossDoctorError(message, "Give every weight as a number, such as 0.5.")
+    return number
+
+
+def _refuse_mistyped(setup: Setup, losses: Losses) -> None:
+    """Raise LossDoctorError for a weight that is none of the components', but almost that of one which has none.
+
+    Other weights without a component are nothing wrong: components come and go between the steps of a loop.
+    """
+    named = {name for group in losses.objectives.values() for name in group}
+    unweighted = {
+        name for objective, group in losses.objectives.items() for name in group if setup.weight(objective, name) is None
+    }
+    for name in setup.weights:
+        if name.rpartition(".")[2] not in named and (advice := did_you_mean(name, unweighted)):
+            message = f"measure: there is a weight for {name!r}, but no such component"
+            raise LossDoctorError(message, advice)

@@ -1,13 +1,17 @@
-"""Which parameters are trained, which are reached by a component, and which start at zero.
+"""Which parameters are trained, which are reached by a component, which start at zero, and how large they are.
 
-Costs a walk over the autograd graph per batch, no gradient.
+Costs a walk over the autograd graph per batch and one pass over the parameters, no gradient.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
+import torch
 from torch import nn
 
-from ..records import ParameterFacts
+from ..records import ParameterFacts, ParameterSize
 from ..setup.loss import Losses
 from .autograd_graph import leaves
 from .ownership import trainable
@@ -39,4 +43,26 @@ class ParameterObserver:
             zero_initialised=tuple(
                 name for name, parameter in trained.items() if parameter.dim() > 1 and not parameter.detach().any()
             ),
+            sizes=_sizes(trained),
         )
+
+
+def _sizes(parameters: Mapping[str, nn.Parameter]) -> dict[str, ParameterSize]:
+    """Return how large the values of every parameter are, in one synchronisation."""
+    filled = {name: parameter.detach() for name, parameter in parameters.items() if parameter.numel()}
+    if not filled:
+        return {}
+    norms = [
+        torch.linalg.vector_norm(value, dtype=torch.promote_types(value.dtype, torch.float32))
+        for value in filled.values()
+    ]
+    on_host = torch.stack([norm.to(norms[0].device, torch.float64) for norm in norms]).tolist()
+    return {
+        name: ParameterSize(
+            scalars=value.numel(),
+            rms=norm / math.sqrt(value.numel()),
+            dtype=str(value.dtype).removeprefix("torch."),
+            dimensions=value.dim(),
+        )
+        for (name, value), norm in zip(filled.items(), on_host, strict=True)
+    }

@@ -23,6 +23,9 @@ class StarvedComponent(Rule):
     is the cause: with the smallest of the other weights instead, the component would have its part. Of two weights so
     far apart, the one further from 1 is the odd one.
 
+    A component whose value is the same for every batch, while the others' are not, is a penalty on the weights: a small
+    weight is what such a term is usually given, so it stays a warning.
+
     Remedy: find out why (a mean where a sum was meant, a tiny unit, a large one elsewhere). If the component is meant
     to be small, say so with `loss.roles: {name: regularizer}`; if not, raise its weight.
 
@@ -82,5 +85,6 @@ class StarvedComponent(Rule):
             standing.declared
             and self.weight_ratio * abs(standing.component.weight) <= smallest
             and standing.has_odd_weight()
+            and not standing.ignores_the_data
             and standing.share_with(smallest) >= self.warning_share
         )

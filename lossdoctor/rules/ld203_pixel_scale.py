@@ -128,6 +128,8 @@ def holds_8_bit_pixels(operand: Operand) -> bool:
         return False
     if len(operand.channels) not in _IMAGE_CHANNELS and operand.shape[-1] not in _IMAGE_CHANNELS:
         return False
+    if 4 in (len(operand.channels), operand.shape[-1]) and not operand.integral:
+        return False  # four fractions are the sides of a box sooner than RGBA
     channels = operand.channels if len(operand.channels) in _IMAGE_CHANNELS else (operand.overall,)
     fills = operand.overall.minimum < 50 and operand.overall.maximum > 200
     return fills and all(channel.minimum >= -0.5 and 100 < channel.maximum <= 255.5 for channel in channels)

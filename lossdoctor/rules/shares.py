@@ -55,6 +55,13 @@ class Standing:
         return (own >= other) == (own * other >= 1)
 
     @property
+    def ignores_the_data(self) -> bool:
+        """Whether its value is the same for every batch while another's is not, as a penalty on the weights is."""
+        varying = [spread for other in self.others if (spread := other.spread.value) is not None and spread > 1e-9]
+        own = self.component.spread.value
+        return bool(varying) and own is not None and own <= 1e-9
+
+    @property
     def _own(self) -> float:
         return self.component.grad_share or 0.0
 

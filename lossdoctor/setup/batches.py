@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..config.schema import Config, ImageData, TargetData
@@ -49,7 +50,7 @@ def loader(dataset: Dataset[Any], size: int, seed: int) -> DataLoader[Any]:
     """Return a loader of a data set in a shuffled order that depends on the seed alone."""
     # Files and classes are often sorted: without shuffling, the first batches would show one kind of sample only.
     shuffle = not isinstance(dataset, IterableDataset)
-    return DataLoader(dataset, size, shuffle=shuffle, generator=torch.Generator().manual_seed(seed))
+    return DataLoader(dataset, size, shuffle=shuffle, generator=torch.Generator().manual_seed(seed % 2**63))
 
 
 def _target_source(data: TargetData, seed: int) -> Iterable[Batch]:
@@ -83,6 +84,9 @@ def to(batch: Batch, device: torch.device) -> Batch:
     if isinstance(batch, Mapping):
         moved_items = {key: to(value, device) for key, value in batch.items()}
         return moved_items if type(batch) is dict else _rebuilt(batch, moved_items)
+    if isinstance(batch, PackedSequence):  # a named tuple whose lengths have to stay on the host
+        indices = (to(batch.sorted_indices, device), to(batch.unsorted_indices, device))
+        return PackedSequence(to(batch.data, device), batch.batch_sizes, *indices)
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(to(value, device) for value in batch))
     if isinstance(batch, (tuple, list)):

@@ -45,8 +45,14 @@ class Setup:
         """Run model and loss on a batch, always from the same random state."""
         self.model.train(self.mode == "train")
         seed_everything(self.seed + index)
+        trained = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
         with precision(self.device, self.precision):
-            return self.loss(self.model, to(self.batches[index], self.device))
+            losses = self.loss(self.model, to(self.batches[index], self.device))
+        # A step that freezes the discriminator for the generator's turn may leave it so; it is trained all the same.
+        for parameter, requires_grad in trained:
+            if parameter.requires_grad != requires_grad:
+                parameter.requires_grad_(requires_grad)
+        return losses
 
     def weight(self, objective: str, component: str) -> float | None:
         """Return the declared weight of a component, None where there is none."""
@@ -65,8 +71,10 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
     Raises LossDoctorError for whatever cannot be built.
     """
     user_code = importable(config.folder) if _names_user_code(config) else contextlib.nullcontext()
+    device = choose_device(config.measure.device)
+    if device.type == "cuda":
+        torch.cuda.init()  # or its generators could not be kept
     with random_state_kept(), user_code:
-        device = choose_device(config.measure.device)
         batches, data = load_batches(config, config.measure.batches)
         model = build_model(config)
         checkpoint = None
@@ -74,8 +82,10 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
             path = resolve(config.folder, config.model.checkpoint)
             checkpoint = load_checkpoint(model, path, strict=config.model.strict)
         loss = config.loss
+        with blaming(f"moving the model to {device}"):
+            model = model.to(device)
         yield Setup(
-            model=model.to(device),
+            model=model,
             batches=batches,
             loss=build_loss(config, device),
             weights={name: weight_at(weight, at_step) for name, weight in declared_weights(config).items()},

@@ -6,6 +6,7 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
@@ -35,25 +36,59 @@ def choose_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def precision(device: torch.device, name: str) -> Iterator[None]:
-    """Run in a precision: autocast for bf16 and fp16; real float32, without TF32, for fp32."""
-    if name != "fp32":
-        with torch.autocast(device.type, dtype=PRECISIONS[name]):
-            yield
-        return
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    """Run a forward in a precision: autocast for bf16 and fp16, real float32 for fp32."""
+    with plain_float32() if name == "fp32" else torch.autocast(device.type, dtype=PRECISIONS[name]):
+        yield
+
+
+@contextlib.contextmanager
+def plain_float32() -> Iterator[None]:
+    """Multiply float32 matrices in float32: neither in TF32 nor in passes of bfloat16."""
+    switches, legacy = _float32_switches(), _legacy_float32()
+    kept = [switch.fp32_precision for switch in switches]
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    for switch in switches:
+        switch.fp32_precision = "ieee"
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
+        if legacy is not None:
+            torch.set_float32_matmul_precision(legacy[0])
+            torch.backends.cudnn.allow_tf32 = legacy[1]
+        for switch, value in zip(switches, kept, strict=True):
+            switch.fp32_precision = value
+
+
+def _float32_switches() -> list[Any]:
+    """Return what has an attribute `fp32_precision`; torch before 2.9 has only the two legacy switches."""
+    backends: Any = torch.backends
+    if not hasattr(backends.cuda.matmul, "fp32_precision"):
+        return []
+    mkldnn, cudnn = backends.mkldnn, backends.cudnn
+    return [backends.cuda.matmul, cudnn.conv, cudnn.rnn, mkldnn.matmul, mkldnn.conv, mkldnn.rnn]
+
+
+def _legacy_float32() -> tuple[str, bool] | None:
+    """Return the legacy switches. torch refuses to tell them once somebody has set the new ones otherwise."""
+    try:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    except RuntimeError:
+        return None
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's generators, on every device."""
+    """Seed Python's, NumPy's and torch's generators, on every device in use."""
+    seed %= 2**63
     random.seed(seed)
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+    # torch.manual_seed would also seed a CUDA that nobody has used yet, which cannot be undone.
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
 
 
 @contextlib.contextmanager
@@ -63,6 +98,7 @@ def random_state_kept() -> Iterator[None]:
     python_state, torch_state = random.getstate(), torch.get_rng_state()
     numpy_state = numpy.random.get_state() if numpy else None
     cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    mps_state = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     try:
         yield
     finally:
@@ -72,3 +108,5 @@ def random_state_kept() -> Iterator[None]:
             numpy.random.set_state(numpy_state)
         if cuda_states is not None:
             torch.cuda.set_rng_state_all(cuda_states)
+        if mps_state is not None:
+            torch.mps.set_rng_state(mps_state)

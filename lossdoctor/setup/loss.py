@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,18 +86,27 @@ def _function_loss(function: Callable[..., Any]) -> Loss:
 def _step_loss(step: Callable[..., Any]) -> Loss:
     def loss(model: nn.Module, batch: Batch) -> Losses:
         outputs: list[Any] = []
-        hook = model.register_forward_hook(lambda _module, _args, output: outputs.append(output))
-        try:
-            with blaming("calling loss.step"):
-                result = step(model, batch)
-        finally:
-            hook.remove()
+        with _watched(model, outputs), blaming("calling loss.step"):
+            result = step(model, batch)
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Mapping):
             return Losses(as_objectives(result[0], "loss.step"), result[1])
         # A step that calls the model exactly once has told what the output is, without returning it.
         return Losses(as_objectives(result, "loss.step"), outputs[0] if len(outputs) == 1 else None)
 
     return loss
+
+
+@contextlib.contextmanager
+def _watched(model: nn.Module, outputs: list[Any]) -> Iterator[None]:
+    """Collect what the model returns whenever it is called."""
+    if isinstance(model, torch.jit.ScriptModule):  # takes no hooks
+        yield
+        return
+    hook = model.register_forward_hook(lambda _module, _args, output: outputs.append(output))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def as_objectives(components: Any, source: str) -> Objectives:
@@ -115,6 +125,9 @@ def as_objectives(components: Any, source: str) -> Objectives:
             message, "Return {component: scalar}, or {objective: {component: scalar}} for several totals."
         )
     objectives = components if all(nested) else {"total": components}
+    if empty := [objective for objective, group in objectives.items() if not group]:
+        message = f"{source}: objective {empty[0]!r} has no component"
+        raise UserCodeError(message, "Leave out an objective without components, or return its scalars.")
     return {
         _name(objective, source): {_name(name, source): _scalar(name, value, source) for name, value in group.items()}
         for objective, group in objectives.items()

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
+import functools
 import importlib
 import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from ..config.suggest import did_you_mean
 from ..errors import LossDoctorError, UserCodeError
 from ..records import Location
 
 _PACKAGE = Path(__file__).parents[1]
-_LIBRARIES = tuple(
-    str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+#: Where nothing is the user's own. Paths on the stack may go through a symbolic link or not.
+_NOT_USERS = tuple(
+    path
+    for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    for path in {Path(sysconfig.get_path(name)), Path(sysconfig.get_path(name)).resolve()}
 )
 
 
@@ -25,24 +30,34 @@ _LIBRARIES = tuple(
 def importable(folder: Path) -> Iterator[None]:
     """Put a config's folder first on `sys.path`, and take it and the modules imported from it away again.
 
-    The folder's modules are forgotten afterwards, so that two configs in one process may each have a `train.py`.
-    torch, kornia and torchvision are imported first: no file of the user's can shadow them.
+    The folder's modules are forgotten afterwards, so that two configs in one process may each have a `train.py`, and no
+    bytecode is written beside them. torch, kornia and torchvision are imported first: no file of the user's can shadow them.
     """
     import kornia  # noqa: F401
     import torchvision  # noqa: F401
 
-    before = set(sys.modules)
+    folder = folder.resolve()
+    before, writes_no_bytecode = set(sys.modules), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
     importlib.invalidate_caches()
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_no_bytecode
         with contextlib.suppress(ValueError):
             sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).is_relative_to(folder):
+            if _belongs_to(sys.modules[name], folder):
                 del sys.modules[name]
+
+
+def _belongs_to(module: ModuleType, folder: Path) -> bool:
+    """Return whether a module is the user's own and lies in a folder."""
+    # A package without `__init__.py` has no file, only a path.
+    file = getattr(module, "__file__", None)
+    places = [file] if file else list(getattr(module, "__path__", ()))
+    return any(Path(place).is_relative_to(folder) and is_user_file(place) for place in places)
 
 
 def import_target(target: str, key: str) -> Callable[..., Any]:
@@ -53,7 +68,7 @@ def import_target(target: str, key: str) -> Callable[..., Any]:
     module_name, _, attribute = target.partition(":")
     with blaming(f"importing {key}"):
         try:
-            value: Any = importlib.import_module(module_name)
+            module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
                 raise
@@ -62,12 +77,13 @@ def import_target(target: str, key: str) -> Callable[..., Any]:
                 message,
                 "Targets are looked for beside the config file first, then among the installed packages.",
             ) from error
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            near = difflib.get_close_matches(part, dir(value), n=1)
-            message = f"{key}: {module_name} has no {part!r}"
-            raise UserCodeError(message, f"Did you mean {near[0]!r}?" if near else "Check the name after the colon.")
-        value = getattr(value, part)
+        value: Any = module
+        for part in attribute.split("."):
+            if not hasattr(value, part):
+                # The file shows at once where a module of the same name came first.
+                message = f"{key}: {module_name} ({getattr(module, '__file__', 'built in')}) has no {part!r}"
+                raise UserCodeError(message, did_you_mean(part, dir(value)) or "check the name after the colon")
+            value = getattr(value, part)
     if not callable(value):
         message = f"{key}: {target} is {type(value).__name__}, not something that can be called"
         raise UserCodeError(message, "Name a function or a class.")
@@ -89,9 +105,7 @@ def blaming(action: str) -> Iterator[None]:
 
 
 def _blamed(action: str, error: BaseException) -> UserCodeError:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = next((frame for frame in reversed(frames) if is_user_file(frame.filename)), None)
-    where = f" at {place.filename}:{place.lineno}" if place else ""
+    where = _place_of(error)
     text = str(error).strip().split("\n\n")[0] or "no message"
     if type(error).__name__ == "OutOfMemoryError":
         return UserCodeError(f"{action}: out of memory on the device", "Use a smaller batch size or --device cpu.")
@@ -100,12 +114,24 @@ def _blamed(action: str, error: BaseException) -> UserCodeError:
     )
 
 
+def _place_of(error: BaseException) -> str:
+    """Return " at file:line", the innermost of the user's own, "" where there is none."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" at {error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((frame for frame in reversed(frames) if is_user_file(frame.filename)), None)
+    return f" at {place.filename}:{place.lineno}" if place else ""
+
+
+@functools.lru_cache(maxsize=1024)  # asked for every frame of every operation
 def is_user_file(filename: str) -> bool:
-    """Return whether a source file is the user's own: neither lossdoctor's, nor the standard library's, nor installed."""
-    if filename.startswith("<"):
-        return False
+    """Return whether a source file is the user's own: not lossdoctor's, not the standard library's, not installed."""
     path = Path(filename)
-    return not path.is_relative_to(_PACKAGE) and not filename.startswith(_LIBRARIES)
+    return not (
+        filename.startswith("<")
+        or {"site-packages", "dist-packages"} & set(path.parts)
+        or any(path.is_relative_to(folder) for folder in (_PACKAGE, *_NOT_USERS))
+    )
 
 
 def calling_line() -> Location | None:

@@ -111,3 +111,10 @@ def test_options():
     facts = case(gradients(a=(1.0, 1.0), b=(1.0, 1.0), weights={"b": 1e-3}))
     assert the_finding("LD102", facts, weight_ratio=1001.0).severity is Severity.WARNING
     assert check("LD102", facts, warning_share=0.0005) == []
+
+
+def test_a_penalty_on_the_weights_may_have_a_small_weight():
+    facts = gradients(fit=([1.0, 1.2], 1.0), decay=([3.0, 3.0], 1.0), weights={"decay": 1e-4})
+    assert the_finding("LD102", case(facts)).severity is Severity.WARNING
+    full_batch = gradients(fit=([1.0, 1.0], 1.0), decay=([3.0, 3.0], 1.0), weights={"decay": 1e-4})
+    assert the_finding("LD102", case(full_batch)).severity is Severity.ERROR

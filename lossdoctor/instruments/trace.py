@@ -1,0 +1,380 @@
+"""Following a loss while it runs: which torch functions were called, on what, and what became of their results."""
+
+from __future__ import annotations
+
+import math
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from ..records import Location
+from ..setup.user_code import calling_line
+from .autograd_graph import leaves
+from .comparisons import (
+    AFFINE,
+    ESCAPES,
+    JOINING,
+    LOSSES,
+    PICKING,
+    REDUCTIONS,
+    RESHAPING,
+    SUBTRACTIONS,
+    arguments_of,
+    distance_of,
+    name_of,
+    operands_of,
+)
+from .seen_operand import SeenOperand, can_be_seen, see, shape_of
+
+#: How far back an operand's origin is followed, in operations.
+ORIGIN_DEPTH = 12
+
+#: Frames between the user's code and the trace.
+_PLUMBING = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference that becomes a comparison once something takes its square or magnitude."""
+
+    operands: tuple[Tensor, Tensor]
+    whole: bool = True  #: every element counts alike: neither masked, weighted nor picked from
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The elements of a comparison on their way to one number."""
+
+    comparison: Event
+    reduction: str | None = None  #: what has been taken over some of the dimensions
+
+
+@dataclass
+class Event:
+    """One call of a torch function. Events know the events that made their inputs."""
+
+    name: str
+    caller: str  #: the function whose source called it
+    inputs: tuple[Event, ...]
+    in_model: bool
+    carries_gradient: bool  #: something with gradient is among what it was computed from
+    counts_alike: bool  #: every element of its input is in its result, all with the same factor
+    mixes: bool  #: it puts the results of different operations side by side
+    grad_fn: Node | None = None
+    result_shape: tuple[int, ...] = ()
+    severed: tuple[Tensor, ...] = ()  #: inputs with gradient, where nothing with gradient came out
+    no_grad: bool = False  #: there would have been a gradient, had it not been switched off
+    escaped: Tensor | None = None  #: what it handed to Python or NumPy
+    comparison: str | None = None
+    operands: Mapping[str, SeenOperand] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    per_element: bool = False  #: a comparison that gave a number for every element,
+    reductions: set[str] = field(default_factory=set)  #: and what has become of them
+    difference: Difference | None = None
+    elements: Elements | None = None
+    finite: bool = True  #: known only to a trace that looks at every number
+    made_non_finite: bool = False
+    location: Location | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is a comparison that is written out, not one of torch's losses."""
+        return self.comparison is not None and self.comparison != self.name
+
+    def release(self) -> None:
+        """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
+        self.inputs, self.severed = (), ()
+        self.grad_fn = self.escaped = self.difference = self.elements = None
+
+
+class LossTrace(TorchFunctionMode):
+    """Records the torch functions called while it is active, and which tensor came out of which call.
+
+    It does not matter whether the loss is a module, a function, a closure or a library's. Not seen is what goes on
+    inside torch's own functions, scripted modules and NumPy.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.events: list[Event] = []
+        self._makers: dict[int, tuple[weakref.ref[Tensor], Event]] = {}
+        self._depth_in_model = 0
+        self._called_without_grad: Location | None = None
+        self._hooks: list[RemovableHandle] = []
+
+    def __enter__(self) -> LossTrace:
+        for module in self.model.modules():
+            if _is_watched(module):
+                self._hooks.append(module.register_forward_pre_hook(self._enter_module))
+                self._hooks.append(module.register_forward_hook(self._leave_module, always_call=True))
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+
+    def _enter_module(self, _module: nn.Module, _args: Any) -> None:
+        if self._depth_in_model == 0:
+            self._called_without_grad = None if torch.is_grad_enabled() else calling_line()
+        self._depth_in_model += 1
+
+    def _leave_module(self, _module: nn.Module, _args: Any, _output: Any) -> None:
+        self._depth_in_model -= 1
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        outputs = [args[0]] if func is Tensor.__setitem__ else list(_tensors((result,)))
+        if outputs or name_of(func) in ESCAPES:
+            self._record(func, args, kwargs, list(_tensors((*args, *kwargs.values()))), outputs)
+        return result
+
+    def _record(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> None:
+        event = self._event(name_of(func), inputs)
+        self.events.append(event)
+        if outputs:
+            event.grad_fn, event.result_shape = outputs[0].grad_fn, shape_of(outputs[0])
+            if not any(tensor.requires_grad for tensor in outputs):
+                event.severed = tuple(tensor for tensor in inputs if tensor.requires_grad)
+            self._recognize(event, func, args, kwargs, inputs)
+        elif event.carries_gradient:
+            event.escaped = inputs[0]
+        event.location = self._locate(event)
+        for tensor in outputs:
+            self._makers[id(tensor)] = (weakref.ref(tensor), event)
+
+    def _event(self, name: str, inputs: Sequence[Tensor]) -> Event:
+        makers = tuple(maker for tensor in inputs if (maker := self.maker(tensor)) is not None)
+        attached = any(tensor.requires_grad for tensor in inputs)
+        carries_gradient = attached or any(maker.carries_gradient for maker in makers)
+        return Event(
+            name=name,
+            caller=_calling_function(),
+            inputs=makers,
+            in_model=self._depth_in_model > 0,
+            carries_gradient=carries_gradient,
+            counts_alike=name in RESHAPING or (name in AFFINE and sum(tensor.numel() > 1 for tensor in inputs) < 2),
+            mixes=name in JOINING and (len(makers) < len(inputs) or len({_source(m).name for m in makers}) > 1),
+            no_grad=carries_gradient and not torch.is_grad_enabled(),
+        )
+
+    def _locate(self, event: Event) -> Location | None:
+        """Return the user's line of an event worth showing; for a model called under no_grad, the line of that call."""
+        if event.no_grad and event.in_model and self._called_without_grad:
+            return self._called_without_grad
+        worth_showing = event.comparison or event.severed or event.no_grad or event.escaped is not None
+        return calling_line() if worth_showing else None
+
+    def _recognize(
+        self,
+        event: Event,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        inputs: Sequence[Tensor],
+    ) -> None:
+        """Note a comparison, a difference that may become one, or what becomes of an earlier one."""
+        differences = [maker.difference for maker in event.inputs if maker.difference]
+        if func in LOSSES:
+            operands = operands_of(func, args, kwargs)
+            self._compare(event, event.name, operands, arguments_of(func, args, kwargs))
+        elif func in SUBTRACTIONS and len(inputs) == 2:
+            event.difference = Difference((inputs[0], inputs[1]))
+        elif differences:
+            squared = len(inputs) == 2 and _same(inputs, differences)
+            self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared))
+        for maker in event.inputs:
+            if maker.elements:
+                _reduce(maker.elements, event)
+
+    def _go_on(self, event: Event, difference: Difference, distance: str | None) -> None:
+        """Turn a difference into a comparison, or carry it on where it is only rearranged or scaled."""
+        if distance:
+            self._compare(event, distance, dict(zip(("input", "other"), difference.operands, strict=True)), {})
+            if not difference.whole:
+                event.reductions.add("none")
+        elif event.counts_alike or event.name in PICKING or event.name in AFFINE:
+            event.difference = replace(difference, whole=difference.whole and event.counts_alike)
+
+    def _compare(self, event: Event, kind: str, operands: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> None:
+        event.comparison, event.arguments = kind, arguments
+        event.operands = {
+            name: see(tensor, self._origin(tensor)) for name, tensor in operands.items() if can_be_seen(tensor)
+        }
+        if arguments.get("reduction", "none") == "none" and math.prod(event.result_shape) > 1:
+            event.per_element, event.elements = True, Elements(event)
+
+    def _origin(self, tensor: Tensor) -> tuple[str, ...]:
+        """Return what made a tensor, nearest first: operations by name, the functions that called them with "()"."""
+        names: list[str] = []
+        event, depth = self.maker(tensor), 0
+        while event is not None and depth < ORIGIN_DEPTH:
+            if not _is_looked_through(event):
+                names.append(event.name)
+            names.append(f"{event.caller}()")
+            event, depth = (event.inputs[0] if event.inputs else None), depth + 1
+        return tuple(dict.fromkeys(names))
+
+    def maker(self, tensor: Tensor) -> Event | None:
+        """Return the call that a tensor came out of."""
+        reference, event = self._makers.get(id(tensor), (None, None))
+        return event if reference is not None and reference() is tensor else None
+
+    def contributors(self, scalar: Tensor) -> set[int]:
+        """Return the ids of the events that a tensor was computed through."""
+        return {id(event) for event in before(self.maker(scalar))}
+
+    def cuts(self, scalar: Tensor) -> set[int]:
+        """Return the ids of the events that keep the gradient of a component from what it was computed from.
+
+        They are the last ones on the way that hide a leaf which the component does not reach otherwise: detaching the
+        target's side of a comparison hides nothing. A component without any history came back from Python or NumPy.
+        """
+        reached = leaves(scalar)
+
+        def hides(event: Event) -> bool:
+            return any(leaves(tensor) - reached for tensor in event.severed)
+
+        history = list(before(self.maker(scalar), unless=hides))
+        cuts = {id(event) for event in history if hides(event)}
+        if cuts or scalar.grad_fn is not None:
+            return cuts
+        escape = self._escape(scalar, history)
+        return {id(escape)} if escape else set()
+
+    def _escape(self, scalar: Tensor, history: Sequence[Event]) -> Event | None:
+        """Return the call that took the numbers of a component out of torch, as far as that can be told.
+
+        It is the one that gave this very number, or else the last one before the component's history begins. A bare
+        number has no history: then there has to be a single line.
+        """
+        known = {id(event) for event in history}
+        start = next((index for index, event in enumerate(self.events) if id(event) in known), len(self.events))
+        escapes = [event for event in self.events[:start] if event.escaped is not None]
+        if same := [event for event in escapes if _holds(event.escaped, scalar)]:
+            return same[-1]
+        if len(history) <= 1 and len({event.location for event in escapes}) > 1:
+            return None
+        return escapes[-1] if escapes else None
+
+    def made_in_model(self, scalar: Tensor) -> bool:
+        """Return whether a component, or a part of it, came out of the model's own forward as one number."""
+        scalars = before(self.maker(scalar), unless=lambda event: event.in_model or math.prod(event.result_shape) > 1)
+        return any(event.in_model and math.prod(event.result_shape) == 1 for event in scalars)
+
+    def release(self) -> None:
+        """Let go of the graph, whose saved tensors would otherwise live as long as any event of this trace."""
+        for event in self.events:
+            event.release()
+
+
+def before(start: Event | None, unless: Callable[[Event], bool] | None = None) -> Iterator[Event]:
+    """Yield an event and all that lie before it, each once; not beyond those for which `unless` is true."""
+    pending = [start] if start else []
+    seen = set(map(id, pending))
+    while pending:
+        event = pending.pop()
+        yield event
+        if unless is None or not unless(event):
+            new = {id(other): other for other in event.inputs if id(other) not in seen}
+            seen |= new.keys()
+            pending += new.values()
+
+
+def _is_watched(module: nn.Module) -> bool:
+    """Whether what happens inside a module is the model's. A criterion that is kept in the model trains nothing.
+
+    Nothing can be hooked into a scripted module, nor does its inside show.
+    """
+    scripted = isinstance(module, torch.jit.ScriptModule)
+    return not scripted and any(parameter.requires_grad for parameter in module.parameters())
+
+
+def _is_looked_through(event: Event) -> bool:
+    """Whether an operation gives, value by value, what a single other one gave it."""
+    return (event.name in RESHAPING or event.name in PICKING) and not event.mixes
+
+
+def _source(event: Event) -> Event:
+    """Return the operation that values come from, behind whatever has only rearranged them."""
+    while _is_looked_through(event) and event.inputs:
+        event = event.inputs[0]
+    return event
+
+
+def _reduce(elements: Elements, event: Event) -> None:
+    """Follow the elements of a comparison through the next operation."""
+    if event.name in REDUCTIONS:
+        reduction = elements.reduction or event.name
+        if math.prod(event.result_shape) > 1:
+            event.elements = Elements(elements.comparison, reduction)
+        else:
+            elements.comparison.reductions.add(reduction)
+    elif event.counts_alike:
+        event.elements = elements
+    elif not event.severed:  # what is only looked at does not count
+        elements.comparison.reductions.add("none")
+
+
+def _same(inputs: Sequence[Tensor], differences: Sequence[Difference]) -> bool:
+    """Whether the two factors of a product are one difference, or were taken of the same tensors."""
+    if inputs[0] is inputs[1]:
+        return True
+    if len(differences) < 2 or not all(difference.whole for difference in differences):
+        return False
+    (a, b), (c, d) = (difference.operands for difference in differences)
+    return a is c and b is d
+
+
+def _holds(escaped: Tensor | None, scalar: Tensor) -> bool:
+    """Whether a tensor is one number, and the same as the scalar."""
+    return escaped is not None and escaped.numel() == 1 and math.isclose(escaped.item(), scalar.item(), rel_tol=1e-6)
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            yield from _tensors(value)
+
+
+def _calling_function() -> str:
+    """Return the name of the function that called torch; for the forward of a module, the name of its class."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _says_nothing(frame.f_code):
+        frame = frame.f_back
+    name = frame.f_code.co_name
+    return type(frame.f_locals.get("self")).__name__ if name == "forward" else name
+
+
+def _says_nothing(code: CodeType) -> bool:
+    """Whether a function is between the user's code and the trace, or is a lambda or a comprehension inside another."""
+    return code.co_name.startswith("<") or code.co_filename.startswith(_PLUMBING)
