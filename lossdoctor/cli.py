@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it: `--help`, `rule` and `schem
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -113,7 +114,7 @@ def inspect(
             *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
             *rule_overrides(select, ignore),
         ]
-        with progress(quiet=quiet) as on_progress, contextlib.redirect_stdout(sys.stderr):
+        with progress(quiet=quiet) as on_progress, stdout_kept_for_reports():
             report = api.inspect(
                 config,
                 overrides=overrides,
@@ -121,7 +122,8 @@ def inspect(
                 at_step=at_step,
                 on_progress=on_progress,
             )
-        emission.write(report)
+        with writing_explained():
+            emission.write(report)
     raise typer.Exit(exit_code(report, fail_on))
 
 
@@ -134,7 +136,8 @@ def rule(
         from .manual import list_rules, rule_page
 
         text = list_rules() if code is None else rule_page(code)
-        typer.echo(text)
+        with writing_explained():
+            typer.echo(_encodable(text))
 
 
 @app.command()
@@ -160,7 +163,8 @@ def schema() -> None:
     with errors_explained():
         from .config.json_schema import config_schema
 
-        typer.echo(json.dumps(config_schema(), indent=2))
+        with writing_explained():
+            typer.echo(json.dumps(config_schema(), indent=2))
 
 
 @contextlib.contextmanager
@@ -181,6 +185,46 @@ def errors_explained(traceback: bool = False) -> Iterator[None]:
         )
 
 
+@contextlib.contextmanager
+def stdout_kept_for_reports() -> Iterator[None]:
+    """Send to stderr what user code prints, what libraries in C and subprocesses print included."""
+    if sys.__stdout__ is None or sys.__stderr__ is None:  # closed by whoever started the process
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+        return
+    report = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.__stdout__.flush()
+        os.dup2(report, 1)
+        os.close(report)
+
+
+@contextlib.contextmanager
+def writing_explained() -> Iterator[None]:
+    """Let the reader of stdout leave early, as `| head` does, and the verdict stand. Raises LossDoctorError else."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        message = f"cannot write to stdout: {error.strerror or error}"
+        raise LossDoctorError(message, "Check the free space, or name a file with --output.") from error
+
+
+def _discard_stdout() -> None:
+    """Send what is still buffered nowhere: Python would fail at it once more when it exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def _fail(message: str, traceback: bool) -> NoReturn:
     from .printable import printable
 
@@ -189,8 +233,20 @@ def _fail(message: str, traceback: bool) -> NoReturn:
 
         typer.echo(tracebacks.format_exc(), err=True)
     lines = "\n".join(printable(line) for line in message.splitlines())
-    typer.echo(f"lossdoctor: {lines}", err=True)
+    with contextlib.suppress(OSError):  # stderr may be full or closed as well; the exit code still tells
+        typer.echo(f"lossdoctor: {lines}", err=True)
     raise typer.Exit(2) from None
+
+
+def _encodable(text: str) -> str:
+    """Return text as it is, or in ASCII where the encoding of stdout lacks one of its characters."""
+    from .reports.text import in_ascii
+
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return "\n".join(map(in_ascii, text.splitlines()))
+    return text
 
 
 def exit_code(report: Report, fail_on: FailOnLevel) -> int:

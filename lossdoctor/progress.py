@@ -12,7 +12,7 @@ OnProgress = Callable[[str, int, int], None]
 @contextlib.contextmanager
 def progress(*, quiet: bool) -> Iterator[OnProgress]:
     """Yield a function to call with what is being done, how much of it is done, and how much there is."""
-    if quiet:
+    if quiet or sys.stderr is None:  # None where whoever started the process has closed it
         yield _silent
     elif sys.stderr.isatty():
         with _live() as on_progress:
@@ -42,6 +42,7 @@ def _plain() -> OnProgress:
     def on_progress(what: str, _done: int, total: int) -> None:
         if what not in announced:
             announced.add(what)
-            print(f"{what}, {total} batches", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                print(f"{what}, {total} batches", file=sys.stderr, flush=True)
 
     return on_progress

@@ -48,15 +48,22 @@ class Emission:
         for name, path in self.files:
             write_atomically(path, FORMATS[name](report))
         if self.table:
-            console = Console(stderr=bool(self.streams), soft_wrap=False)
+            console = _Console(stderr=bool(self.streams), soft_wrap=False)
             console.print(render_rich(report, wide=self.wide))
         for name in self.streams:
             if name == "rich":
-                Console().print(render_rich(report, wide=self.wide))
+                _Console().print(render_rich(report, wide=self.wide))
             else:
                 # Files and pipes are UTF-8 whatever the terminal's encoding is.
                 sys.stdout.buffer.write(FORMATS[name](report).encode())
                 sys.stdout.flush()
+
+
+class _Console(Console):
+    """A console that leaves a reader's leaving early to the command line: exit code 1 means something else here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -226,6 +226,29 @@ class TestRange:
         assert row.grad_norm > 0
 
 
+class TestMode:
+    @pytest.mark.parametrize("mode", ["train", "eval"])
+    def test_the_mode_of_the_measurement_is_the_setups(self, mode):
+        """Whatever mode the model is in when it comes."""
+        case = CASES["batch norm"]
+        model = case.build().train(mode == "train")
+        components, _ = case.step(model, case.batches[0])
+        facts = measure_gradients(case.setup(case.build().train(mode == "eval"), mode=mode))[0]
+        assert facts.values[0] == pytest.approx([float(scalar.detach()) for scalar in components.values()])
+
+
+def test_objectives_that_share_a_forward():
+    """The first one's backwards must leave the graph for the second."""
+
+    def step(model, batch):
+        out = model(batch[0])
+        return {"one": {"left": out["left"].square().sum()}, "two": {"right": out["right"].square().sum()}}, None
+
+    case = Case(Heads, step, vectors(1), owned={"one": "trunk.", "two": "trunk."})
+    for facts in measure_gradients(case.setup(parameters="trunk.*")):
+        assert_agree(balance.summarize(facts), expect(case, facts.name))
+
+
 class TestReach:
     def test_detached_components_are_not_attached_and_have_no_share(self):
         facts = measure(lambda out: {"cut": out.detach().mean(), "number": 2.5, "b": out.mean(), "c": out.square().sum()})

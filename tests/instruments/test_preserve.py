@@ -1,6 +1,8 @@
 """Measuring leaves no trace: everything is, bit by bit, what it was before."""
 
+import gc
 import random
+import types
 
 import numpy as np
 import pytest
@@ -117,7 +119,7 @@ def test_parameters_that_change_their_shape_are_put_back():
 
 def test_everything_is_put_back_when_user_code_raises():
     def step(model, batch):
-        model.eval()
+        model.eval().requires_grad_(False)
         of_output(model, batch)
         raise ValueError("no")
 
@@ -140,8 +142,22 @@ def test_nan_and_its_search_leave_no_trace():
     examination = examine(case.setup(model))
     assert {anomaly.component for anomaly in examination.anomalies} == {"value", "gradient"}
     assert snapshot(model) == before
-    # A hook that was left on a parameter's node would run in the next backward, too.
-    model(case.batches[0][0])["left"].sum().backward()
+
+
+def test_no_hook_stays_on_the_node_of_a_parameter():
+    """Whoever holds such a node, as distributed training does, keeps its hooks alive."""
+
+    def step(model, batch):
+        return {"a": (0 * model(batch[0])).sum().sqrt()}, None
+
+    case = Case(lambda: nn.Linear(5, 5), step, vectors(1))
+    model = case.build()
+    held = model.weight.expand_as(model.weight).grad_fn.next_functions[0][0]
+    examine(case.setup(model))
+    gc.collect()
+    functions = [thing for thing in gc.get_objects() if isinstance(thing, types.FunctionType)]
+    assert held.variable is model.weight
+    assert [hook for hook in functions if hook.__qualname__.startswith("_first_bad_backward.")] == []
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")

@@ -46,7 +46,7 @@ class TestActivation:
             (TANH, target(-0.2, 0.98, shape=IMAGES)),
             (TANH, target(0.0, 0.5, shape=IMAGES)),
             (TANH, target(1, 1, shape=IMAGES)),
-            (TANH, target(0, 1, shape=(8,))),
+            (dataclasses.replace(TANH, shape=(5, 3)), target(0, 1, shape=(5, 3))),
             (SIGMOID, UNIT),
             (prediction(-0.4, 0.5, "conv2d", shape=IMAGES), UNIT),
             (prediction(-0.4, 0.5, "add", "tanh", shape=IMAGES), UNIT),
@@ -150,10 +150,26 @@ class TestColorScale:
                 operand(*(spread(0, 0.1),) * 3, grad=True, origin=("mul", "losses()", "rgb_to_lab()")),
                 operand(*LAB, name="target", origin=("mul", "losses()", "rgb_to_lab()")),
             ),
+            (
+                operand(*(spread(0, 0.1),) * 3, grad=True, origin=("losses()", "sub", "rgb_to_lab()")),
+                operand(*LAB, name="target"),
+            ),
             (operand(*(spread(-5, 40),) * 3, grad=True, origin=("conv2d",)), SCALED),
             (operand(*(spread(-0.3, 0.5),) * 3, grad=True, origin=("rgb_to_lab()", "conv2d")), SCALED),
+            (RAW, dataclasses.replace(SCALED, origin=("div", "rgb_to_lab()"))),
+            (operand(*(spread(90, 140),) * 3, grad=True, origin=("add", "rgb_to_lab_8bit()")), EIGHT_BITS),
         ],
-        ids=["both raw", "raw data", "both scaled", "both masked", "straight from a layer", "a conversion that scales"],
+        ids=[
+            "both raw",
+            "raw data",
+            "both scaled",
+            "both masked",
+            "a black slice",
+            "straight from a layer",
+            "a conversion that scales",
+            "the same one, and a wild output",
+            "8 bits on both sides",
+        ],
     )
     def test_one_scale_on_both_sides(self, output, data):
         assert check("LD202", loss_of("mse_loss", output, data)) == []

@@ -46,13 +46,14 @@ class TestSoftmax:
         [
             prediction(-2, 3, "linear", shape=(32, 10), row_sum=(-4, 5)),
             prediction(-2, 3, "linear", shape=(32, 10), row_sum=(1, 1)),
+            prediction(0, 1, "linear", shape=(32, 10), row_sum=(0.2, 1)),
             prediction(-7, -0.1, "log_softmax", "linear", shape=(32, 10), row_sum=(-60, -20)),
             prediction(-7, -0.1, "log", "softmax", shape=(32, 10), row_sum=(-60, -20)),
             prediction(0, 0.9, "relu", "linear", shape=(32, 10), row_sum=(0.5, 4)),
             prediction(0, 5, "mul", "softmax", shape=(32, 10), row_sum=(5, 5)),
             softmaxed("softmax", classes=1),
         ],
-        ids=["logits", "logits that add up", "log_softmax", "log", "a relu", "scaled", "one column"],
+        ids=["logits", "logits that add up", "rows up to one", "log_softmax", "log", "a relu", "scaled", "one column"],
     )
     def test_what_is_no_probability(self, logits):
         assert check("LD401", loss_of("cross_entropy", logits, LABELS)) == []
@@ -89,9 +90,10 @@ class TestSigmoid:
             mask("logit", "sigmoid"),
             mask("clamp", "conv2d"),
             mask("relu"),
-            mask("sigmoid", low=-3, high=4),
+            mask("sigmoid", low=-3, high=0.9),
+            mask("sigmoid", low=0.1, high=4),
         ],
-        ids=["a layer", "a gate", "a layer behind", "logits again", "a clamp", "a relu", "more than a sigmoid"],
+        ids=["a layer", "a gate", "a layer behind", "logits again", "a clamp", "a relu", "below 0", "above 1"],
     )
     def test_what_is_no_probability(self, logits):
         assert check("LD401", loss_of(BCE, logits, MASK)) == []

@@ -200,6 +200,7 @@ class TestSources:
     def test_a_generator_is_not_read_further_than_needed(self, load):
         batches, _ = load("generator")
         assert [float(batch) for batch in batches] == [0, 1]
+        assert load("half_broken", count=1)[1].batches == 1
 
     def test_fewer_batches_than_asked_for(self, load):
         assert load("Numbers", count=100)[1].batches == 5

@@ -111,15 +111,16 @@ class TestTwoConfigsInOneProcess:
             assert load(tmp_path / str(number), "train:thing")() == 11 * number
             assert load(tmp_path / str(number), "package.part:thing")() == 100 * number
 
-    def test_nothing_stays_behind(self, folder):
+    def test_nothing_stays_behind(self, folder, monkeypatch):
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
         here = folder(mine="import other\ndef thing(): pass", other="", package__part="")
-        path, modules, flag = sys.path[:], set(sys.modules), sys.dont_write_bytecode
+        path, modules = sys.path[:], set(sys.modules)
         with importable(here):
             import_target("mine:thing", "key")
             import_target("package.part:__name__.upper", "key")
         assert sys.path == path
         assert set(sys.modules) - modules == set()
-        assert sys.dont_write_bytecode == flag
+        assert not sys.dont_write_bytecode
         assert not list(here.rglob("__pycache__"))
 
     def test_installed_packages_inside_the_folder_are_not_forgotten(self, folder):

@@ -1,0 +1,74 @@
+"""Recognising quantities that wrap around: hues and angles."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import takewhile
+
+from ..records import Operand, Operation
+from .distances import data_side
+from .origins import is_layer, made_by
+
+#: A conversion to a space with a hue first, or away from one, by the name of the function that does it.
+_CONVERSION = re.compile(r"([a-z]+?)_?(?:to|2)_?([a-z]+)", re.IGNORECASE)
+_HUE_FIRST = ("hsv", "hls", "hsl", "hsi")
+
+#: Operations that give an angle with a cut at ±π, and the half turn in their unit.
+_ANGLES = {"atan2": math.pi, "arctan2": math.pi, "angle": math.pi, "rad2deg": 180.0}
+
+#: Full turns, as least and greatest value of what is measured in them.
+_TURNS = ((-math.pi, math.pi), (0.0, 2 * math.pi), (-180.0, 180.0), (0.0, 360.0))
+
+#: How near to both ends of a turn data have to come: nothing else ends exactly there.
+_NEAR = 0.02
+
+
+def circular_quantity(operation: Operation) -> str | None:
+    """Return what wraps around in a comparison: "a hue", "an angle"; None where nothing is known to."""
+    data = data_side(operation)
+    if any(_is_hue(operand) for operand in operation.operands) and _holds_hue(data or operation.operands[0]):
+        return "a hue"
+    if data is None:
+        return None
+    halves = [_ANGLES[name] for operand in operation.operands if (name := made_by(operand)) in _ANGLES]
+    if halves and data.overall.maximum - data.overall.minimum > halves[0]:
+        return "an angle"
+    return "an angle" if _fills_a_turn(data) else None
+
+
+def _is_hue(operand: Operand) -> bool:
+    """Whether an operand came out of a conversion to a space with a hue, and was not unwrapped since."""
+    own = takewhile(lambda name: not (operand.requires_grad and is_layer(name)), operand.origin)
+    for name in own:
+        if name in ("cos", "sin"):
+            return False
+        if name.endswith("()") and (match := _CONVERSION.search(name)):
+            return match.group(2).lower().startswith(_HUE_FIRST)
+    return False
+
+
+def _holds_hue(operand: Operand) -> bool:
+    """Whether the channels of a space with a hue include it, with values of its own: never below 0.
+
+    All three do. Of fewer, a hue in radians or degrees goes beyond 1, where saturation and lightness end.
+    """
+    if operand.overall.minimum == operand.overall.maximum:
+        return False
+    if len(operand.channels) == 3:
+        return operand.channels[0].minimum >= -_NEAR
+    if operand.shape[-1:] == (3,):
+        return operand.overall.minimum >= -_NEAR
+    return operand.overall.minimum >= -_NEAR and operand.overall.maximum > 1 + _NEAR
+
+
+def _fills_a_turn(data: Operand) -> bool:
+    """Whether data of one quantity spread over a full turn and end where it ends, both sides."""
+    values = data.overall
+    several = len(data.shape) > 1 and len(data.channels) != 1
+    return not several and any(
+        least - 1e-3 <= values.minimum <= least + _NEAR * (most - least)
+        and most - _NEAR * (most - least) <= values.maximum <= most + 1e-3
+        and values.std > 0.2 * (most - least)
+        for least, most in _TURNS
+    )
