@@ -32,7 +32,7 @@ def _live() -> Iterator[OnProgress]:
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
-def _silent(what: str, done: int, total: int) -> None:  # noqa: ARG001 - as OnProgress is called
+def _silent(what: str, done: int, total: int) -> None:
     """Report nothing."""
 
 

@@ -71,7 +71,9 @@ def test_against_plain_vectors(weights):
         assert row.grad_share == pytest.approx(abs(w[k]) * norms[k] / (abs(w) * norms).sum())
         assert row.weighted_value == pytest.approx(w[k])
         if w[k]:
-            cosines = [w[k] * g[k] @ t / np.linalg.norm(w[k] * g[k]) / np.linalg.norm(t) for g, t in zip(all_of, totals)]
+            cosines = [
+                w[k] * g[k] @ t / np.linalg.norm(w[k] * g[k]) / np.linalg.norm(t) for g, t in zip(all_of, totals)
+            ]
             assert row.cosine_to_total == pytest.approx(np.mean(cosines), abs=1e-9)
         else:
             assert row.cosine_to_total is None
@@ -111,9 +113,7 @@ class TestSharedParameters:
     def test_shares_are_taken_over_what_at_least_two_components_reach(self):
         trunk = np.array([[3.0, 4.0], [0.0, 5.0], [0.0, 0.0]])
         head = np.array([[100.0], [0.0], [7.0]])
-        report = balance.summarize(
-            objective([[trunk], [head]], reached=[(True, True, False), (True, False, True)])
-        )
+        report = balance.summarize(objective([[trunk], [head]], reached=[(True, True, False), (True, False, True)]))
         a, b, c = report.components
         assert (a.grad_norm, b.grad_norm, c.grad_norm) == pytest.approx((math.hypot(5, 100), 5, 7))
         # Both blocks are shared; over them a has √(5² + 100²), b has 5, c has 7.
@@ -123,14 +123,14 @@ class TestSharedParameters:
 
     def test_what_a_component_does_to_its_own_head_does_not_count(self):
         trunk, head = np.array([[1.0], [3.0], [0.0]]), np.array([[1e6], [0.0], [0.0]])
-        report = balance.summarize(
-            objective([[trunk], [head]], reached=[(True, True, False), (True, False, False)])
-        )
+        report = balance.summarize(objective([[trunk], [head]], reached=[(True, True, False), (True, False, False)]))
         assert [row.grad_share for row in report.components] == [0.25, 0.75, None]
 
     def test_disjoint_components_have_no_shares(self):
         report = balance.summarize(
-            objective([[np.diag([1.0, 0, 0])], [np.diag([0, 2.0, 0])]], reached=[(True, False, False), (False, True, False)])
+            objective(
+                [[np.diag([1.0, 0, 0])], [np.diag([0, 2.0, 0])]], reached=[(True, False, False), (False, True, False)]
+            )
         )
         assert [row.grad_share for row in report.components] == [None, None, None]
 
@@ -196,7 +196,9 @@ class TestOverBatches:
         assert (c.spread.value, c.spread.grad_norm) == (None, None)
 
     def test_value_ratios(self):
-        facts = objective([[np.eye(3)] * 4], values=[(2.0, 1.0, 1.0), (3.0, 0.0, 1.0), (4.0, None, 1.0), (9.0, 3.0, 1.0)])
+        facts = objective(
+            [[np.eye(3)] * 4], values=[(2.0, 1.0, 1.0), (3.0, 0.0, 1.0), (4.0, None, 1.0), (9.0, 3.0, 1.0)]
+        )
         assert balance.value_ratios(facts, 0, 1) == [2.0, 3.0]
 
 

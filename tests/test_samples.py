@@ -37,9 +37,10 @@ def test_raw_lab_is_named_with_its_ranges_its_share_and_its_fix(variant: str) ->
     assert set(error.evidence["channels"]["lab"]) == {"L", "a", "b"}
     assert error.fix == {"loss.components.lab.normalize": True, "loss.components.ab.normalize": True}
     assert error.location is not None
-    assert "normalize: false" in (SAMPLES / "colorization/unnormalized.yaml").read_text().splitlines()[
-        error.location.line - 1
-    ]
+    assert (
+        "normalize: false"
+        in (SAMPLES / "colorization/unnormalized.yaml").read_text().splitlines()[error.location.line - 1]
+    )
     (warning,) = findings(report, Severity.WARNING)
     assert (warning.code, set(warning.components)) == ("LD106", {"lab", "ab"})
     (starved,) = [finding for finding in report.findings if finding.code == "LD102"]

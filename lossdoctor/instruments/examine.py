@@ -31,7 +31,7 @@ def _silent(what: str, done: int, total: int) -> None:
 def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silent) -> Examination:
     """Measure a setup with every instrument; `quick` runs only the gradient and operand instruments.
 
-    All instruments look at the same forward of every batch; the gradient instrument comes last, because it frees the graph.
+    All instruments look at the same forward of every batch; the gradient instrument is last, because it frees the graph.
     The model, its gradients and modes and all random generators are afterwards what they were before.
 
     Raises LossDoctorError where the setup cannot be run or its gradients cannot be taken.
@@ -68,7 +68,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silen
 
 
 def _evaluate(setup: Setup, index: int, skipped: dict[str, str]) -> tuple[Losses, LossTrace | None]:
-    """Run a batch with the operand trace. Where the trace is what breaks it, run it without, and say so in `skipped`."""
+    """Run a batch with the operand trace. Where the trace is what breaks it, run it without; `skipped` says so."""
     if "operations" in skipped:
         return setup.evaluate(index), None
     try:

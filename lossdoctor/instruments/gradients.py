@@ -1,7 +1,7 @@
 """The gradient of every component: the heart of lossdoctor.
 
-Costs one forward and K backwards per batch, K the number of components, and one backward more on the first batch to check
-that the parts add up to the whole. Holds K gradients at a time.
+Costs one forward and K backwards per batch, K the number of components, and one backward more on the first batch to
+check that the parts add up to the whole. Holds K gradients at a time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .gramian import Gradients, gramians
 from .ownership import Parameters, parameters_of_objectives, top_level_modules
 from .tensors import tensors_in
 
-#: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as GradScaler does; the
-#: next one is tried where the gradient overflows.
+#: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as GradScaler does;
+#: the next one is tried where the gradient overflows.
 FP16_SCALES = (2.0**16, 2.0**8, 1.0)
 
 
@@ -88,13 +88,13 @@ class GradientObserver:
 
 
 def _refuse_hidden_parameters(losses: Losses) -> None:
-    """Raise LossDoctorError where parameters would seem to have no gradient, because their operations are not in the graph."""
+    """Raise LossDoctorError where operations are missing from the graph, so that parameters would seem unreached."""
     scalars = (scalar for components in losses.objectives.values() for scalar in components.values())
     if any(node.name() == "CheckpointFunctionBackward" for node in ancestors(scalars)):
         message = "the model uses reentrant activation checkpointing, which hides its parameters from any measurement"
         raise LossDoctorError(
             message,
-            "Call torch.utils.checkpoint.checkpoint with use_reentrant=False, which is as good and what PyTorch recommends.",
+            "Call torch.utils.checkpoint.checkpoint with use_reentrant=False, which is what PyTorch recommends.",
         )
 
 
@@ -106,8 +106,8 @@ def _measure_batch(
     check_additivity: bool,
     keep_graph: bool,
 ) -> Iterator[tuple[str, BatchGradients]]:
-    """Yield what one evaluated batch gives for every objective. The last backward frees the graph unless `keep_graph`."""
-    # A scalar among the outputs is a loss that the model has computed itself: nothing that a component is a function of.
+    """Yield what one evaluated batch gives for every objective; the last backward frees the graph unless `keep_graph`."""
+    # A scalar among the outputs is a loss that the model has computed itself, nothing that a component is a function of.
     outputs = [tensor for tensor in tensors_in(losses.output).values() if tensor.requires_grad and tensor.dim()]
     *_, last = losses.objectives
     for name, components in losses.objectives.items():

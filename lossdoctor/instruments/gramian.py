@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..setup.device import plain_float32
 
-#: Products that are added up in float32; their sums are added in float64. Adding 1e7 products in float32 was off by 4e-4; by
-#: blocks it is off by 1e-8, and by 4e-6 at worst, where all products are the same.
+#: Products that are added up in float32; their sums are added in float64. Adding 1e7 products in float32 was off by
+#: 4e-4; by blocks it is off by 1e-8, and by 4e-6 at worst, where all products are the same.
 BLOCK = 4_096
 
 #: float32 ends at 1e-38. Where the mean square of a gradient is below this, some of its squares are lost.
@@ -34,8 +34,8 @@ def gramians(rows: Sequence[Gradients], also: Tensor) -> tuple[Tensor, Tensor]:
     """Return the Gramian of every parameter, `(P, K, K)` in float64 on the host, and `also`, a vector, on the host.
 
     `rows[k][p]` is the gradient of component k with respect to parameter p, None where there is no path: that makes
-    zeros. All numbers travel to the host together, in one synchronisation. Only parameters whose squares leave the range
-    of float32 need another: their products are taken again in float64.
+    zeros. All numbers travel to the host together, in one synchronisation. Only parameters whose squares leave the
+    range of float32 need another: their products are taken again in float64.
     """
     columns = list(_columns(rows))
     G = torch.zeros(len(rows[0]) if rows else 0, len(rows), len(rows), dtype=torch.float64)

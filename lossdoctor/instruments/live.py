@@ -63,7 +63,10 @@ def _refuse_mistyped(setup: Setup, losses: Losses) -> None:
     """
     named = {name for group in losses.objectives.values() for name in group}
     unweighted = {
-        name for objective, group in losses.objectives.items() for name in group if setup.weight(objective, name) is None
+        name
+        for objective, group in losses.objectives.items()
+        for name in group
+        if setup.weight(objective, name) is None
     }
     for name in setup.weights:
         if name.rpartition(".")[2] not in named and (advice := did_you_mean(name, unweighted)):

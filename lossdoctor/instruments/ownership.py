@@ -104,10 +104,8 @@ def _owned(model: nn.Module, losses: Losses) -> dict[str, set[str]]:
     for name, modules_owned in owned.items():
         rivals = [other for other in owned if other != name and owned[other] & modules_owned]
         if rivals:
-            message = (
-                f"objectives {name!r} and {rivals[0]!r} both reach {', '.join(sorted(owned[rivals[0]] & modules_owned))}: "
-                "whose parameters are they?"
-            )
+            both = ", ".join(sorted(owned[rivals[0]] & modules_owned))
+            message = f"objectives {name!r} and {rivals[0]!r} both reach {both}: whose parameters are they?"
             raise LossDoctorError(
                 message,
                 "Say it with patterns: measure.parameters: {generator: 'gen.*', discriminator: 'disc.*'} "

@@ -76,7 +76,7 @@ def _take(source: Iterable[Batch], count: int, key: str) -> list[Batch]:
 def to(batch: Batch, device: torch.device) -> Batch:
     """Return a copy of a batch on a device: tensors are copied, containers rebuilt, everything else kept.
 
-    A copy even where nothing moves, because user code may change a batch in place and every instrument must see the same.
+    A copy even where nothing moves: user code may change a batch in place, and every instrument must see the same.
     """
     if isinstance(batch, torch.Tensor):
         moved = batch.detach().to(device, copy=True)

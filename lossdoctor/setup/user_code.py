@@ -31,7 +31,8 @@ def importable(folder: Path) -> Iterator[None]:
     """Put a config's folder first on `sys.path`, and take it and the modules imported from it away again.
 
     The folder's modules are forgotten afterwards, so that two configs in one process may each have a `train.py`, and no
-    bytecode is written beside them. torch, kornia and torchvision are imported first: no file of the user's can shadow them.
+    bytecode is written beside them. torch, kornia and torchvision are imported first: no file of the user's can shadow
+    them.
     """
     import kornia  # noqa: F401
     import torchvision  # noqa: F401

@@ -133,7 +133,9 @@ class Expected:
     def cosine_to_total(self, name):
         weight = self.weights[name]
         cosines = [
-            weight * run.dot(total, self.parameters) / (abs(weight) * run.norm(self.parameters) * total.norm(self.parameters))
+            weight
+            * run.dot(total, self.parameters)
+            / (abs(weight) * run.norm(self.parameters) * total.norm(self.parameters))
             for run, total in zip(self.runs[name], self.totals, strict=True)
             if run is not None and weight and run.norm(self.parameters)
         ]
@@ -164,7 +166,9 @@ def expect(case, objective="total"):
     return Expected(
         components=names,
         runs={
-            name: [backward(case, index, lambda components, name=name: group(components).get(name)) for index in batches]
+            name: [
+                backward(case, index, lambda components, name=name: group(components).get(name)) for index in batches
+            ]
             for name in names
         },
         totals=[backward(case, index, total) for index in batches],

@@ -220,7 +220,11 @@ class TestRange:
 
     def test_fp16_overflow_at_the_first_scale_is_no_fault(self):
         model = nn.Linear(5, 5).half()
-        case = Case(lambda: model, lambda model, batch: ({"a": 30 * model(batch[0]).sum()}, None), vectors(1, dtype=torch.float16))
+        case = Case(
+            lambda: model,
+            lambda model, batch: ({"a": 30 * model(batch[0]).sum()}, None),
+            vectors(1, dtype=torch.float16),
+        )
         (row,) = balance.summarize(measure_gradients(case.setup(precision="fp16"))[0]).components
         assert row.finite
         assert row.grad_norm > 0
@@ -251,7 +255,9 @@ def test_objectives_that_share_a_forward():
 
 class TestReach:
     def test_detached_components_are_not_attached_and_have_no_share(self):
-        facts = measure(lambda out: {"cut": out.detach().mean(), "number": 2.5, "b": out.mean(), "c": out.square().sum()})
+        facts = measure(
+            lambda out: {"cut": out.detach().mean(), "number": 2.5, "b": out.mean(), "c": out.square().sum()}
+        )
         cut, number, b, c = balance.summarize(facts).components
         assert (cut.attached, number.attached, b.attached) == (False, False, True)
         assert (cut.grad_norm, cut.grad_share, number.value, number.grad_share) == (0.0, None, 2.5, None)
@@ -260,7 +266,11 @@ class TestReach:
     def test_a_component_that_reaches_no_shared_parameter_has_no_share(self):
         def step(model, batch):
             out = model(batch[0])
-            return {"own": out["right"].square().mean(), "left": out["left"].mean(), "left2": out["left"].exp().mean()}, None
+            return {
+                "own": out["right"].square().mean(),
+                "left": out["left"].mean(),
+                "left2": out["left"].exp().mean(),
+            }, None
 
         model = Heads(nn.Identity())
         model.left, model.right = nn.Linear(5, 5), nn.Linear(5, 5)

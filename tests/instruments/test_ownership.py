@@ -63,7 +63,10 @@ class TestWithoutPatterns:
     def test_objectives_that_share_nothing(self):
         def step(model, batch):
             out = model(batch[0])
-            return {"a": {"x": model.left.weight.sum()}, "b": {"y": model.right(out["left"].detach().new_ones(8)).sum()}}, None
+            return {
+                "a": {"x": model.left.weight.sum()},
+                "b": {"y": model.right(out["left"].detach().new_ones(8)).sum()},
+            }, None
 
         found = owned(Case(Heads, step, vectors()))
         assert found == {"a": ["left.weight", "left.bias"], "b": ["right.weight", "right.bias"]}

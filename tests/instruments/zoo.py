@@ -322,9 +322,7 @@ CASES = {
     "disjoint parameters": Case(Disjoint, disjoint, vectors(), {"second": 3.0}),
     "tied weights": Case(Tied, language, tokens(), {"entropy": 0.1, "norm": 0.0}),
     "frozen layers": Case(frozen_heads, both_heads, vectors(), {"right": 2.0}),
-    "batch norm": Case(
-        lambda: image_network(nn.BatchNorm2d(6), nn.ReLU()), restoration, photos(), {"tv": 0.3}
-    ),
+    "batch norm": Case(lambda: image_network(nn.BatchNorm2d(6), nn.ReLU()), restoration, photos(), {"tv": 0.3}),
     "dropout": Case(lambda: image_network(nn.Dropout(0.4), nn.ReLU()), restoration, photos(), {"tv": 0.3}),
     "channels last": Case(
         lambda: image_network(nn.ReLU()).to(memory_format=torch.channels_last), restoration, photos()

@@ -136,7 +136,7 @@ def test_batch_size(batch, size):
     assert batch_size(batch) == size
 
 
-USER_CODE = '''
+USER_CODE = """
 import random
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -165,7 +165,7 @@ def mapping(): return {"a": 1}
 def tensor(): return torch.ones(3)
 def raising(): raise KeyError("no data")
 def random_batches(): return [torch.rand(2) + random.random() for _ in range(4)]
-'''
+"""
 
 
 @pytest.fixture
@@ -226,7 +226,10 @@ class TestSources:
         [
             ("raising", r"calling data.target: KeyError at .*mydata.py:\d+: 'no data'"),
             ("Broken", r"reading a batch from data.target: OSError at .*mydata.py:\d+: disk on fire"),
-            ("half_broken", r"reading a batch from data.target: ValueError at .*mydata.py:\d+: the second batch is bad"),
+            (
+                "half_broken",
+                r"reading a batch from data.target: ValueError at .*mydata.py:\d+: the second batch is bad",
+            ),
         ],
     )
     def test_errors_name_the_line(self, load, name, message):

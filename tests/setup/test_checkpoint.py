@@ -613,7 +613,7 @@ class Touchy(Net):
 
 
 def refuse(model, incompatible):
-    raise KeyError("version")  # noqa: EM101
+    raise KeyError("version")
 
 
 class Expanded(Net):

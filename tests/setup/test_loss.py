@@ -81,7 +81,7 @@ class TestComponents:
         assert list(as_objectives({name: SCALAR}, "step")["total"]) == [name]
 
 
-USER_CODE = '''
+USER_CODE = """
 import torch
 from torch import nn
 
@@ -120,7 +120,7 @@ def leaving_step(model, batch):
     raise SystemExit(3)
 def nothing(model, batch):
     pass
-'''
+"""
 
 
 def line_of(text):
@@ -163,7 +163,10 @@ class TestUserCode:
     @pytest.mark.parametrize(
         ("step", "message"),
         [
-            ("failing_step", rf"NameError at .*mine.py:{line_of('undefined_name')}: name 'undefined_name' is not defined"),
+            (
+                "failing_step",
+                rf"NameError at .*mine.py:{line_of('undefined_name')}: name 'undefined_name' is not defined",
+            ),
             ("leaving_step", rf"SystemExit at .*mine.py:{line_of('SystemExit')}: 3"),
         ],
     )
@@ -180,7 +183,10 @@ class TestUserCode:
     @pytest.mark.parametrize(
         ("model", "message"),
         [
-            ("failing_model", rf"building model.target: RuntimeError at .*mine.py:{line_of('no model today')}: no model today"),
+            (
+                "failing_model",
+                rf"building model.target: RuntimeError at .*mine.py:{line_of('no model today')}: no model today",
+            ),
             ("no_model", "model.target: mine:no_model returned a str"),
         ],
     )
@@ -194,10 +200,16 @@ class TestUserCode:
             setup.evaluate(0)
 
     def test_wrong_arguments_of_the_model(self, setup_of):
-        with pytest.raises(UserCodeError, match="building model.target: TypeError.*depth"), setup_of({"step": "mine:step"}, depth=3):
+        with (
+            pytest.raises(UserCodeError, match="building model.target: TypeError.*depth"),
+            setup_of({"step": "mine:step"}, depth=3),
+        ):
             pass
 
     def test_built_in_components_want_images(self, setup_of):
         loss = {"components": {"mse": {"term": "mse"}}}
-        with setup_of(loss, data="mine:mappings") as setup, pytest.raises(UserCodeError, match="batch's target is missing"):
+        with (
+            setup_of(loss, data="mine:mappings") as setup,
+            pytest.raises(UserCodeError, match="batch's target is missing"),
+        ):
             setup.evaluate(0)

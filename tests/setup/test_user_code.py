@@ -39,7 +39,11 @@ class TestImporting:
         assert load(here, "full.mine:thing")() == 2
 
     def test_relative_imports_and_neighbours(self, folder):
-        here = folder(package__mine="from .other import thing", package__other="import beside\nthing = beside.thing", beside="def thing(): return 5")
+        here = folder(
+            package__mine="from .other import thing",
+            package__other="import beside\nthing = beside.thing",
+            beside="def thing(): return 5",
+        )
         assert load(here, "package.mine:thing")() == 5
 
     def test_attributes_of_classes(self, folder):
@@ -61,7 +65,12 @@ class TestImporting:
             ({"package__mine": ""}, "package.nowhere:thing", "no module 'package.nowhere'", "beside the config"),
             ({}, "nowhere.models:thing", "there is no module 'nowhere'", ""),
             ({"mine": "def think(): pass"}, "mine:thing", "has no 'thing'", "did you mean `think`"),
-            ({"mine": "class Thing:\n    def make(self): pass"}, "mine:Thing.mkae", "has no 'mkae'", "did you mean `make`"),
+            (
+                {"mine": "class Thing:\n    def make(self): pass"},
+                "mine:Thing.mkae",
+                "has no 'mkae'",
+                "did you mean `make`",
+            ),
             ({"mine": ""}, "mine:zzz", "has no 'zzz'", "after the colon"),
             ({"mine": "thing = 3"}, "mine:thing", "mine:thing is int", "Name a function or a class"),
         ],
@@ -75,7 +84,10 @@ class TestImporting:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            ("import albumentation_nobody_has", "ModuleNotFoundError at {file}:1: No module named 'albumentation_nobody_has'"),
+            (
+                "import albumentation_nobody_has",
+                "ModuleNotFoundError at {file}:1: No module named 'albumentation_nobody_has'",
+            ),
             ("\n\nraise RuntimeError('not today')", "RuntimeError at {file}:3: not today"),
             ("def f():\n    g(\n\nx = ", "SyntaxError at {file}:"),
             ("x = 1\n  y = 2", "IndentationError at {file}:2"),
@@ -170,7 +182,9 @@ def test_no_file_of_the_users_shadows_what_lossdoctor_imports(folder):
     """
     (here / "config.yaml").write_text(textwrap.dedent(config))
     script = "import sys, lossdoctor; print(lossdoctor.inspect(sys.argv[1]).objectives[0].grad_norm > 0)"
-    done = subprocess.run([sys.executable, "-c", script, here / "config.yaml"], capture_output=True, text=True, cwd=here.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", script, here / "config.yaml"], capture_output=True, text=True, cwd=here.parent
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
 
 
@@ -180,11 +194,16 @@ class TestBlaming:
             return torch.ones(2) @ torch.ones(3)
 
         line = inner.__code__.co_firstlineno + 1
-        with pytest.raises(UserCodeError, match=rf"doing this: RuntimeError at {__file__}:{line}: ") as raised, blaming("doing this"):
+        with (
+            pytest.raises(UserCodeError, match=rf"doing this: RuntimeError at {__file__}:{line}: ") as raised,
+            blaming("doing this"),
+        ):
             inner()
         assert isinstance(raised.value.__cause__, RuntimeError)
 
-    @pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit(), AssertionError(), KeyError("x"), StopIteration()])
+    @pytest.mark.parametrize(
+        "error", [SystemExit(1), GeneratorExit(), AssertionError(), KeyError("x"), StopIteration()]
+    )
     def test_whatever_is_raised(self, error):
         with pytest.raises(UserCodeError, match=type(error).__name__), blaming("doing this"):
             raise error
