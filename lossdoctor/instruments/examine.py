@@ -31,7 +31,7 @@ def _silent(what: str, done: int, total: int) -> None:
 def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silent) -> Examination:
     """Measure a setup with every instrument; `quick` runs only the gradient and operand instruments.
 
-    All instruments look at the same forward of every batch; the gradient instrument is last, because it frees the graph.
+    All instruments look at the same forward of every batch; the gradient instrument is last: it frees the graph.
     The model, its gradients and modes and all random generators are afterwards what they were before.
 
     Raises LossDoctorError where the setup cannot be run or its gradients cannot be taken.

@@ -25,7 +25,7 @@ from .gramian import Gradients, gramians
 from .ownership import Parameters, parameters_of_objectives, top_level_modules
 from .tensors import tensors_in
 
-#: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as GradScaler does;
+#: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as in GradScaler;
 #: the next one is tried where the gradient overflows.
 FP16_SCALES = (2.0**16, 2.0**8, 1.0)
 
@@ -106,8 +106,8 @@ def _measure_batch(
     check_additivity: bool,
     keep_graph: bool,
 ) -> Iterator[tuple[str, BatchGradients]]:
-    """Yield what one evaluated batch gives for every objective; the last backward frees the graph unless `keep_graph`."""
-    # A scalar among the outputs is a loss that the model has computed itself, nothing that a component is a function of.
+    """Yield what one evaluated batch gives for every objective; the last backward frees the graph, or keeps it."""
+    # A scalar among the outputs is a loss that the model has computed itself: no component is a function of it.
     outputs = [tensor for tensor in tensors_in(losses.output).values() if tensor.requires_grad and tensor.dim()]
     *_, last = losses.objectives
     for name, components in losses.objectives.items():

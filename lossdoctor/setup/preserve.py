@@ -50,7 +50,7 @@ def preserved(model: nn.Module) -> Iterator[None]:
 
 
 def _tensors_of(model: nn.Module, modules: list[nn.Module]) -> list[Tensor]:
-    """Return all that may be changed in place: parameters, gradients, buffers, and plain tensors among the attributes."""
+    """Return all that may be changed in place: parameters, gradients, buffers and tensors among the attributes."""
     state = [tensor for tensor in (*model.parameters(), *model.buffers()) if not is_lazy(tensor)]
     gradients = [tensor.grad for tensor in state if tensor.is_leaf and tensor.grad is not None]
     plain = [value for module in modules for value in vars(module).values() if isinstance(value, Tensor)]
