@@ -10,9 +10,9 @@ from ..records import Operand, Operation
 from .distances import data_side
 from .origins import is_layer, made_by
 
-#: A conversion to a space with a hue first, or away from one, by the name of the function that does it.
-_CONVERSION = re.compile(r"([a-z]+?)_?(?:to|2)_?([a-z]+)", re.IGNORECASE)
-_HUE_FIRST = ("hsv", "hls", "hsl", "hsi")
+#: A conversion to a space whose first channel is a hue, or away from one, by the name of the function that does it.
+_TO_HUE = re.compile(r"(?:to|2)_?(?:hsv|hls|hsl|hsi)", re.IGNORECASE)
+_FROM_HUE = re.compile(r"(?:hsv|hls|hsl|hsi)_?(?:to|2)", re.IGNORECASE)
 
 #: Operations that give an angle with a cut at ±π, and the half turn in their unit.
 _ANGLES = {"atan2": math.pi, "arctan2": math.pi, "angle": math.pi, "rad2deg": 180.0}
@@ -41,10 +41,10 @@ def _is_hue(operand: Operand) -> bool:
     """Whether an operand came out of a conversion to a space with a hue, and was not unwrapped since."""
     own = takewhile(lambda name: not (operand.requires_grad and is_layer(name)), operand.origin)
     for name in own:
-        if name in ("cos", "sin"):
+        if name in ("cos", "sin") or _FROM_HUE.search(name):
             return False
-        if name.endswith("()") and (match := _CONVERSION.search(name)):
-            return match.group(2).lower().startswith(_HUE_FIRST)
+        if _TO_HUE.search(name):
+            return True
     return False
 
 

@@ -21,7 +21,7 @@ class ColorMismatch:
     """One colour space in two scales."""
 
     space: Space
-    prediction_scale: str
+    prediction_scale: str  #: "in its own units", "scaled to about 1", "in 8 bits"
     data_scale: str
     prediction: tuple[Statistics, ...] = field(compare=False)
     data: tuple[Statistics, ...] = field(compare=False)
@@ -48,10 +48,10 @@ def _scales(color: ColorOperand, prediction: Operand, data: Operand) -> tuple[st
     raw_prediction, raw_data = (ColorOperand(color.space, "", side.channels).raw for side in (prediction, data))
     if _comes_straight_out_of(color.known_by, prediction) and not _comes_straight_out_of(color.known_by, data):
         if color.space == "lab" and _is_8_bit_lab(data) and _has_signed_chroma(prediction):
-            return "its own units", "8 bits"
-        return ("its own units", "about 1") if raw_prediction and _is_scaled(data) else None
+            return "in its own units", "in 8 bits"
+        return ("in its own units", "scaled to about 1") if raw_prediction and _is_scaled(data) else None
     if _was_scaled_after(color.known_by, prediction) and not _was_scaled_after(color.known_by, data):
-        return ("about 1", "its own units") if raw_data and _is_scaled(prediction) else None
+        return ("scaled to about 1", "in its own units") if raw_data and _is_scaled(prediction) else None
     return None
 
 

@@ -83,8 +83,8 @@ class RangeMismatch(Rule):
         sides = {"prediction": unlike.prediction, "target": unlike.data}
         return self.finding(
             found.components,
-            f"{found.does('compare')} {unlike.space.upper()} in {unlike.prediction_scale} "
-            f"with {unlike.space.upper()} scaled to {unlike.data_scale}: equal colours are far apart",
+            f"{found.does('compare')} {unlike.space.upper()} {unlike.prediction_scale} "
+            f"with {unlike.space.upper()} {unlike.data_scale}: equal colours are far apart",
             objective=found.objective,
             evidence={side: describe_channels(unlike.space, channels) for side, channels in sides.items()},
             remedy="Convert and scale both sides with the same function.",

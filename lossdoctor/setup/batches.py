@@ -57,11 +57,17 @@ def _target_source(data: TargetData, seed: int) -> Iterable[Batch]:
     with blaming("calling data.target"):
         source = import_target(data.target, "data.target")(**data.args)
     if isinstance(source, Dataset):
-        return loader(source, data.batch_size, seed)
+        with blaming(f"loading batches from data.target, a {type(source).__name__}"):
+            # torch refuses to shuffle nothing; an empty list is what there is to say about it.
+            return loader(source, data.batch_size, seed) if _has_samples(source) else []
     if not isinstance(source, Iterable) or isinstance(source, (str, bytes, Mapping, torch.Tensor)):
         message = f"data.target: {data.target} returned {type(source).__name__}"
         raise DataError(message, "Return a DataLoader, a Dataset, or an iterable of batches.")
     return source
+
+
+def _has_samples(dataset: Dataset[Any]) -> bool:
+    return isinstance(dataset, IterableDataset) or len(dataset) > 0  # type: ignore[arg-type]
 
 
 def _take(source: Iterable[Batch], count: int, key: str) -> list[Batch]:

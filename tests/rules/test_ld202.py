@@ -132,7 +132,7 @@ class TestColorScale:
         scaled = operand(
             *(spread(-0.3, 0.5),) * 3, grad=True, origin=("div", "losses()", "sub", "rgb_to_lab()", "conv2d")
         )
-        assert "scaled to its own units" in the_finding("LD202", loss_of("mse_loss", scaled, self.DATA)).message
+        assert "with LAB in its own units" in the_finding("LD202", loss_of("mse_loss", scaled, self.DATA)).message
 
     def test_float_against_8_bits(self):
         assert "8 bits" in the_finding("LD202", loss_of("squared difference", self.RAW, self.EIGHT_BITS)).message

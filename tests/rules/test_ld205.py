@@ -58,10 +58,10 @@ class TestBuiltIn:
 
 
 class TestHue:
-    @pytest.mark.parametrize("function", ["rgb_to_hsv()", "rgb2hls()", "RgbToHsv()", "bgr_to_hsv_torch()"])
+    @pytest.mark.parametrize("function", ["rgb_to_hsv()", "rgb2hls()", "RgbToHsv()", "to_hsv()"])
     def test_by_the_conversion(self, function):
-        data = converted(*HUE, origin=("mul", function), name="target")
-        finding = the_finding("LD205", loss_of("mse_loss", converted(*HUE, grad=True), data))
+        data = converted(*HUE, origin=("customized()", "mul", function), name="target")
+        finding = the_finding("LD205", loss_of("mse_loss", operand(*HUE, grad=True), data))
         assert finding.severity is Severity.WARNING
         assert finding.evidence["quantity"] == "a hue"
         assert finding.evidence["target"] == [0.006, 6.28]
