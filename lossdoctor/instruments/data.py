@@ -57,7 +57,7 @@ def measure_data(batches: Sequence[Batch]) -> DataFacts:
         batches=len(batches),
         batch_sizes=tuple(size for batch in batches if (size := batch_size(batch)) is not None),
         entries=tuple(_joined(name, parts) for name, parts in seen.items()),
-        copies=tuple(_copies(list(_tensors_of(batch).values())) for batch in batches),
+        copies=tuple(_copies(list(_tensors_of(batch).values())) for batch in batches if batch_size(batch) is not None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,17 +34,17 @@ class _Budget:
             return measured > nothing
         return not declared / tolerance <= measured <= declared * tolerance
 
-    def weights(self) -> dict[str, float]:
+    def weights(self, off: Collection[str]) -> dict[str, float]:
         """Return the weights that meet the budget, two digits of each, where they are not what they should be already.
 
-        Only ratios of weights matter to the budget, so one weight can stay: that of the component with the largest
-        share, and of several the one with the least gradient, which makes the others smaller and no step longer.
+        Only ratios of weights matter to the budget, so one weight can stay: of a component that is not off, if there is
+        one, with the largest share, and of several the one with the least gradient, which makes no step longer.
         """
         current = _weights(self.objective)
         usable = [name for name in self.declared if self.declared[name] and current[name]]
         if not usable:
             return {}
-        kept = min(usable, key=lambda name: (-self.declared[name], self.measured[name]))
+        kept = min(usable, key=lambda name: (name in off, -self.declared[name], self.measured[name]))
         unit = abs(current[kept]) * self.norms[kept] / self.declared[kept]
         ideal = {name: unit * share / self.norms[name] for name, share in self.declared.items()}
         rounded = {name: _two_digits(weight) * (-1 if current[name] < 0 else 1) for name, weight in ideal.items()}
@@ -63,8 +63,8 @@ class OffBudget(Rule):
     or whose gradient there is zero or not finite.
 
     Gradients scale with weights, so the weights that meet the budget follow from one measurement: weight times
-    gradient norm has to be proportional to the share. One weight stays as it is: that of the component with the
-    largest share. They hold for now, because shares move during training.
+    gradient norm has to be proportional to the share. One weight stays as it is: that of the largest share which is
+    not off, or of the largest if all are. They hold for now, because shares move during training.
 
     Remedy: set the weights of the message, or declare what you want instead.
 
@@ -92,7 +92,7 @@ class OffBudget(Rule):
                 yield self._judge(case, budget, off, case.config.loss.tolerance)
 
     def _judge(self, case: Case, budget: _Budget, off: Sequence[str], tolerance: float) -> Finding:
-        objective, weights = budget.objective.name, budget.weights()
+        objective, weights = budget.objective.name, budget.weights(off)
         apart = [
             f"{name} has {percent(budget.measured[name])} of the gradient instead of {percent(budget.declared[name])}"
             for name in off

@@ -88,6 +88,12 @@ def test_both_have_to_matter(b, fires):
     assert found(opposed(-0.9, b=b)) == fires  # 0.111 / 1.111 = 10 %
 
 
+def test_only_the_parameters_that_both_reach_count():
+    facts = opposed(-0.9)
+    heads = gradients(a=(1.0, 1.0), b=(1.0, 1.0), own={"a": 1e3, "b": 1e3}, batches=3).blocks[1:]
+    assert found(replace(facts, blocks=(*facts.blocks, *heads)))
+
+
 def test_a_third_component_dilutes_the_shares():
     assert not found(opposed(-0.9, rest=20.0))
 

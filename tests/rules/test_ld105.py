@@ -122,23 +122,29 @@ class TestFix:
             assert contributions[name] == pytest.approx(expected, rel=0.11)  # two digits of two weights
         assert found(shares, weights=weights, **norms) == []
 
-    def test_keeps_the_weight_of_the_largest_share(self):
+    def test_where_all_are_off_keeps_the_weight_of_the_largest_share(self):
         facts, _ = budget({"a": 0.2, "b": 0.8}, weights={"a": 3.0, "b": 7.0}, a=100.0, b=1.0)
         assert the_finding("LD105", facts).fix == {"loss.weights.a": 0.018}  # 7 · 0.2 / 0.8 / 100 = 0.0175
 
-    def test_of_equal_shares_makes_nothing_larger(self):
-        assert the_finding("LD105", budget(HALVES, a=1.0, b=100.0)[0]).fix == {"loss.weights.b": 0.01}
-        assert the_finding("LD105", budget(HALVES, a=100.0, b=1.0)[0]).fix == {"loss.weights.a": 0.01}
+    def test_keeps_a_weight_that_is_not_off(self):
+        assert the_finding("LD105", budget(HALVES, a=1.0, b=100.0)[0]).fix == {"loss.weights.a": 100.0}
+        assert the_finding("LD105", budget({"a": 0.8, "b": 0.2}, a=1.0, b=2.0, tolerance=2.0)[0]).fix == {
+            "loss.weights.b": 0.12  # both are off: 0.2 / 0.8 / 2 = 0.125
+        }
+
+    def test_of_equal_shares_that_are_off_makes_nothing_larger(self):
+        facts, _ = budget(HALVES, a=1.0, b=4.0, tolerance=1.2)
+        assert the_finding("LD105", facts).fix == {"loss.weights.b": 0.25}
 
     def test_keeps_the_sign(self):
-        facts, _ = budget(HALVES, weights={"b": -1.0}, a=1.0, b=100.0)
-        assert the_finding("LD105", facts).fix == {"loss.weights.b": -0.01}
+        facts, _ = budget(HALVES, weights={"a": -1.0}, a=1.0, b=100.0)
+        assert the_finding("LD105", facts).fix == {"loss.weights.a": -100.0}
 
     def test_leaves_a_schedule_alone(self):
         ramp = {"from": 0.0, "to": 1.0, "over": 100}
-        finding = the_finding("LD105", budget(HALVES, weights={"b": ramp}, a=1.0, b=100.0)[0])
+        finding = the_finding("LD105", budget(HALVES, weights={"a": ramp}, a=1.0, b=100.0)[0])
         assert finding.fix is None
-        assert "b: 0.01" in finding.remedy
+        assert "a: 100" in finding.remedy
 
     def test_of_built_in_components(self):
         loss = {
@@ -146,7 +152,7 @@ class TestFix:
             "shares": {"lab": 0.5, "edges": 0.5},
         }
         finding = the_finding("LD105", case(gradients(lab=(1.0, 200.0), edges=(1.0, 1.0)), config=loss))
-        assert after_fix(loss, finding).loss.components["lab"].weight == 0.005
+        assert after_fix(loss, finding).loss.components["edges"].weight == 200.0
 
 
 def test_each_objective_has_its_own_budget():
@@ -155,7 +161,7 @@ def test_each_objective_has_its_own_budget():
     discriminator = gradients("discriminator", adv=(1.0, 1.0), fake=(1.0, 99.0))
     finding = the_finding("LD105", case(generator, discriminator, config={**STEP, "shares": shares}))
     assert (finding.objective, finding.components) == ("generator", ("adv",))
-    assert finding.fix == {"loss.weights.rec": 0.01}
+    assert finding.fix == {'loss.weights."generator.adv"': 99.0}
 
 
 def test_points_at_the_share(tmp_path):

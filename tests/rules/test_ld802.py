@@ -60,6 +60,9 @@ class TestConstantInputs:
     def test_a_tenth_of_the_pictures(self, constant, fires):
         assert bool(check("LD802", seen(replace(PHOTO, constant=constant)))) == fires
 
+    def test_a_single_one_is_an_exception(self):
+        assert check("LD802", seen(replace(PHOTO, samples=4, constant=1))) == []
+
     def test_all_of_them(self):
         black = replace(PHOTO, constant=32, value=0.0, distinct=1)
         assert "32 of 32 samples of input" in the_finding("LD802", seen(black)).message
