@@ -50,17 +50,22 @@ def find_anomalies(setup: Setup, objectives: Sequence[ObjectiveGradients]) -> tu
 
 def _anomalies_of(setup: Setup, objective: ObjectiveGradients) -> Iterator[Anomaly]:
     for k, name in enumerate(objective.components):
-        for batch, values in enumerate(objective.values):
-            value = values[k]
-            if value is not None and not math.isfinite(value):
-                event = _first_bad_event(setup, objective.name, name, batch)
-                operation = event.name if event else None
-                yield Anomaly(objective.name, name, "value", batch, operation, event.location if event else None)
-                break
-            if not all(math.isfinite(block.gramians[batch][k][k]) for block in objective.blocks):
-                operation, location = _first_bad_backward(setup, objective.name, name, batch)
-                yield Anomaly(objective.name, name, "gradient", batch, operation, location)
-                break
+        values = [batch[k] for batch in objective.values]
+        batches = range(len(values))
+        # A value that is not finite in any batch comes first: the gradient's is often its shadow, batches earlier.
+        bad_value = next((i for i in batches if values[i] is not None and not math.isfinite(values[i])), None)
+        bad_gradient = next((i for i in batches if not _has_finite_gradient(objective, i, k)), None)
+        if bad_value is not None:
+            event = _first_bad_event(setup, objective.name, name, bad_value)
+            operation, location = (event.name, event.location) if event else (None, None)
+            yield Anomaly(objective.name, name, "value", bad_value, operation, location)
+        elif bad_gradient is not None:
+            operation, location = _first_bad_backward(setup, objective.name, name, bad_gradient)
+            yield Anomaly(objective.name, name, "gradient", bad_gradient, operation, location)
+
+
+def _has_finite_gradient(objective: ObjectiveGradients, batch: int, k: int) -> bool:
+    return all(math.isfinite(block.gramians[batch][k][k]) for block in objective.blocks)
 
 
 def _first_bad_event(setup: Setup, objective: str, component: str, batch: int) -> Event | None:

@@ -276,7 +276,14 @@ class LossTrace(TorchFunctionMode):
         number has no history: then there has to be a single line.
         """
         known = {id(event) for event in history}
-        start = next((index for index, event in enumerate(self.events) if id(event) in known), len(self.events))
+        # What was computed before anything had a gradient, such as the copy of the batch, is no way back in.
+        begun = next((index for index, event in enumerate(self.events) if event.carries_gradient), 0)
+        entries = (
+            index
+            for index, event in enumerate(self.events)
+            if index > begun and id(event) in known and not event.inputs
+        )
+        start = next(entries, len(self.events))
         escapes = [event for event in self.events[:start] if event.escaped is not None]
         if same := [event for event in escapes if _holds(event.escaped, scalar)]:
             return same[-1]

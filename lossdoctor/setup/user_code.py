@@ -107,7 +107,9 @@ def blaming(action: str) -> Iterator[None]:
 
 def _blamed(action: str, error: BaseException) -> UserCodeError:
     where = _place_of(error)
-    text = str(error).strip().split("\n\n")[0] or "no message"
+    # A worker of a DataLoader hands its traceback over as text; its last line is what went wrong.
+    first, _, workers = str(error).strip().partition("\nOriginal Traceback")
+    text = f"{first} {workers.strip().splitlines()[-1]}" if workers else first.split("\n\n")[0] or "no message"
     if type(error).__name__ == "OutOfMemoryError":
         return UserCodeError(f"{action}: out of memory on the device", "Use a smaller batch size or --device cpu.")
     return UserCodeError(
