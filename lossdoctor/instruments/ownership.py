@@ -108,7 +108,7 @@ def _owned(model: nn.Module, losses: Losses) -> dict[str, set[str]]:
             message = f"objectives {name!r} and {rivals[0]!r} both reach {both}: whose parameters are they?"
             raise LossDoctorError(
                 message,
-                "Say it with patterns: measure.parameters: {generator: 'gen.*', discriminator: 'disc.*'} "
+                f"Say it with patterns of parameter names: measure.parameters: {{{name}: '…', {rivals[0]}: '…'}} "
                 "(or detach the other objective's tensors, if that was the intent).",
             )
     return owned
