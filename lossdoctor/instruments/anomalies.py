@@ -51,10 +51,9 @@ def find_anomalies(setup: Setup, objectives: Sequence[ObjectiveGradients]) -> tu
 def _anomalies_of(setup: Setup, objective: ObjectiveGradients) -> Iterator[Anomaly]:
     for k, name in enumerate(objective.components):
         values = [batch[k] for batch in objective.values]
-        batches = range(len(values))
         # A value that is not finite in any batch comes first: the gradient's is often its shadow, batches earlier.
-        bad_value = next((i for i in batches if values[i] is not None and not math.isfinite(values[i])), None)
-        bad_gradient = next((i for i in batches if not _has_finite_gradient(objective, i, k)), None)
+        bad_value = next((i for i, value in enumerate(values) if value is not None and not math.isfinite(value)), None)
+        bad_gradient = next((i for i in range(len(values)) if not _has_finite_gradient(objective, i, k)), None)
         if bad_value is not None:
             event = _first_bad_event(setup, objective.name, name, bad_value)
             operation, location = (event.name, event.location) if event else (None, None)
