@@ -1,0 +1,82 @@
+"""`lossdoctor inspect`: measure a composite loss and diagnose it."""
+
+from __future__ import annotations
+
+import typer
+
+from .app import app
+from .failures import errors_explained, exit_code
+from .options import (
+    AtStep,
+    Batches,
+    ConfigPath,
+    Device,
+    FailOn,
+    FailOnLevel,
+    Formats,
+    FromScratch,
+    Ignore,
+    Outputs,
+    Precision,
+    Quick,
+    Quiet,
+    Seed,
+    Select,
+    Set,
+    Traceback,
+    Wide,
+    measure_overrides,
+    rule_overrides,
+)
+from .streams import stdout_kept_for_reports, writing_explained
+
+
+@app.command()
+def inspect(
+    config: ConfigPath,
+    batches: Batches = None,
+    device: Device = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    set_: Set = None,
+    from_scratch: FromScratch = False,
+    at_step: AtStep = None,
+    quick: Quick = False,
+    select: Select = None,
+    ignore: Ignore = None,
+    fail_on: FailOn = FailOnLevel.ERROR,
+    formats: Formats = None,
+    outputs: Outputs = None,
+    wide: Wide = False,
+    quiet: Quiet = False,
+    traceback: Traceback = False,
+) -> None:
+    """Measure a composite loss on a few batches and diagnose it.
+
+    Loads the model, its checkpoint, the data and the loss that CONFIG names; measures the value and the gradient of
+    every component; names the component at fault, the cause and its effect, and says what to change.
+
+    Runs the code that CONFIG names: do not use it on a config that you do not trust.
+    """
+    with errors_explained(traceback):
+        from .. import api
+        from ..progress import progress
+        from ..reports.emit import Emission
+
+        emission = Emission.plan(formats or [], outputs or [], wide=wide, quiet=quiet)
+        overrides = [
+            *(set_ or []),
+            *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
+            *rule_overrides(select, ignore),
+        ]
+        with progress(quiet=quiet) as on_progress, stdout_kept_for_reports():
+            report = api.inspect(
+                config,
+                overrides=overrides,
+                quick=quick,
+                at_step=at_step,
+                on_progress=on_progress,
+            )
+        with writing_explained():
+            emission.write(report)
+    raise typer.Exit(exit_code(report, fail_on))
