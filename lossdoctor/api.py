@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .config.load import load_config, parse_config
 from .config.measured_names import check_measured_names
 from .config.schema import Config
+from .progress import OnProgress
 from .records import Report
 from .report import build_report
 from .rules.base import Case
@@ -18,7 +19,6 @@ from .rules.base import Case
 if TYPE_CHECKING:
     from torch import Tensor, nn  # noqa: TID251 - for the type checker alone
 
-    from .instruments.examine import Progress
     from .setup.build import Setup
 
 
@@ -28,7 +28,7 @@ def inspect(
     overrides: Sequence[str] = (),
     quick: bool = False,
     at_step: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Report:
     """Measure a composite loss on a few batches and diagnose it.
 
@@ -82,7 +82,7 @@ def _report(
     setup: Setup,
     config: Config | None,
     quick: bool,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
 ) -> Report:
     from .instruments.examine import examine
 

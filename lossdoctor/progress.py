@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+#: Called with what is being done, how many steps of it are done, and how many there are.
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -13,7 +14,7 @@ OnProgress = Callable[[str, int, int], None]
 def progress(*, quiet: bool) -> Iterator[OnProgress]:
     """Yield a function to call with what is being done, how much of it is done, and how much there is."""
     if quiet or sys.stderr is None:  # None where whoever started the process has closed it
-        yield _silent
+        yield silent
     elif sys.stderr.isatty():
         with _live() as on_progress:
             yield on_progress
@@ -32,17 +33,17 @@ def _live() -> Iterator[OnProgress]:
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int) -> None:
     """Report nothing."""
 
 
 def _plain() -> OnProgress:
     announced: set[str] = set()
 
-    def on_progress(what: str, _done: int, total: int) -> None:
+    def on_progress(what: str, _done: int, _total: int) -> None:
         if what not in announced:
             announced.add(what)
             with contextlib.suppress(OSError):  # nobody reads it any more
-                print(f"{what}, {total} batches", file=sys.stderr, flush=True)
+                print(what, file=sys.stderr, flush=True)
 
     return on_progress

@@ -246,6 +246,16 @@ class Anomaly:
 
 
 @dataclass(frozen=True)
+class Duplication:
+    """The unweighted value of a component on a batch, and on the same batch with every sample in it twice."""
+
+    objective: str
+    component: str
+    value: float
+    doubled: float | None  #: None where the doubled batch did not give the component
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -256,6 +266,7 @@ class Examination:
     checkpoint: CheckpointFacts | None = None
     data: DataFacts | None = None
     anomalies: tuple[Anomaly, ...] | None = None
+    duplications: tuple[Duplication, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

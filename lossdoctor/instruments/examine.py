@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import LossDoctorError
+from ..progress import OnProgress, silent
 from ..records import Anomaly, DataFacts, Examination, ObjectiveGradients
 from ..setup.batches import target_of
 from ..setup.build import Setup
@@ -18,17 +18,11 @@ from .gradients import GradientObserver
 from .operands import OperandObserver
 from .outputs import OutputObserver
 from .parameters import ParameterObserver
+from .probes.run import PROBES, run_probes
 from .trace import LossTrace
 
-#: Called with what is being done, how many batches of it are done, and how many there are.
-Progress = Callable[[str, int, int], None]
 
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Report no progress."""
-
-
-def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silent) -> Examination:
+def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = silent) -> Examination:
     """Measure a setup with every instrument; `quick` runs only the gradient and operand instruments.
 
     All instruments look at the same forward of every batch; the gradient instrument is last: it frees the graph.
@@ -42,7 +36,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silen
     total = len(setup.batches)
     with preserved(setup.model):
         for index, batch in enumerate(setup.batches):
-            on_progress("measuring", index, total)
+            on_progress(f"measuring {total} batches", index, total)
             losses, trace = _evaluate(setup, index, skipped)
             if trace is not None:
                 operands.observe(trace, losses)
@@ -50,11 +44,12 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silen
                 outputs.observe(losses, target_of(batch), batch)
                 parameters.observe(losses)
             gradients.observe(losses)
-        on_progress("measuring", total, total)
+        on_progress(f"measuring {total} batches", total, total)
         measured = gradients.facts()
         anomalies = _trace_anomalies(setup, measured, skipped)
     if quick:
-        skipped |= dict.fromkeys(("outputs", "parameters"), "left out by --quick")
+        skipped |= dict.fromkeys(("outputs", "parameters", *PROBES), "left out by --quick")
+    probed = {} if quick else run_probes(setup, skipped, on_progress)
     return Examination(
         gradients=measured,
         operations=None if "operations" in skipped else operands.facts(),
@@ -63,6 +58,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: Progress = _silen
         checkpoint=setup.checkpoint,
         data=setup.data if quick else _look_at_data(setup),
         anomalies=anomalies,
+        **probed,
         skipped=skipped,
     )
 

@@ -43,11 +43,15 @@ class Setup:
 
     def evaluate(self, index: int) -> Losses:
         """Run model and loss on a batch, always from the same random state."""
+        return self.evaluate_on(self.batches[index], index)
+
+    def evaluate_on(self, batch: Batch, index: int) -> Losses:
+        """Run model and loss on a made batch, from the random state that batch `index` has."""
         self.model.train(self.mode == "train")
         seed_everything(self.seed + index)
         trained = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
         with precision(self.device, self.precision):
-            losses = self.loss(self.model, to(self.batches[index], self.device))
+            losses = self.loss(self.model, to(batch, self.device))
         # A step that freezes the discriminator for the generator's turn may leave it so; it is trained all the same.
         for parameter, requires_grad in trained:
             if parameter.requires_grad != requires_grad:

@@ -1,0 +1,136 @@
+"""The loss of one batch, run again with one thing changed and everything else as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import LossDoctorError
+from ...setup.batches import Batch, target_of, to
+from ...setup.build import Setup
+from ...setup.loss import Losses
+
+#: Unweighted values by (objective, component).
+Values = Mapping[tuple[str, str], float]
+
+
+class NotApplicableError(LossDoctorError):
+    """A setup does not offer what a probe needs; the message says what that is."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The loss of one batch of a setup, and ways to run it again from the same random state.
+
+    Every way costs one forward. User code may refuse what a probe has made up: then a LossDoctorError goes through, and
+    the probe is skipped with its message.
+    """
+
+    setup: Setup
+    index: int = 0
+
+    @property
+    def batch(self) -> Batch:
+        """The batch as the data gave it, on the host."""
+        return self.setup.batches[self.index]
+
+    @cached_property
+    def original(self) -> Losses:
+        """What the loss gives as it is. Scalars, and an output that is one tensor, are detached."""
+        return _detached(self.setup.evaluate(self.index))
+
+    @cached_property
+    def values(self) -> Values:
+        """The values as they are."""
+        return values_of(self.original)
+
+    @property
+    def output(self) -> Tensor:
+        """The model's output, detached. Raises NotApplicableError where it is unknown or no single tensor of floats."""
+        output = self.original.output
+        if not isinstance(output, Tensor) or not output.is_floating_point() or not output.numel():
+            found = "unknown" if output is None else f"a {type(output).__name__}"
+            message = f"needs the model's output as one tensor of floats; it is {found}"
+            raise NotApplicableError(message, "With loss.step, call the model once, or return (mapping, output).")
+        return output
+
+    @property
+    def target(self) -> Tensor:
+        """The batch's target, on the device. Raises NotApplicableError where the batch has none that is a tensor."""
+        target = target_of(self.batch)
+        if not isinstance(target, Tensor):
+            message = "needs a target in the batch"
+            raise NotApplicableError(message, 'Yield (input, target) tuples or mappings with the key "target".')
+        moved: Tensor = to(target, self.setup.device)
+        return moved
+
+    def again(self) -> Values:
+        """Return the values of the same batch once more."""
+        return values_of(self.setup.evaluate(self.index))
+
+    def on_batch(self, batch: Batch) -> Values:
+        """Return the values on a made batch."""
+        return values_of(self.setup.evaluate_on(batch, self.index))
+
+    def on_output(self, output: Any) -> Losses:
+        """Return what the loss gives, with its graph, where the model answers `output`.
+
+        The model runs all the same, so that random numbers drawn after it are those of the original. Raises
+        NotApplicableError where it is called more than once, so that its answers are not one output.
+        """
+        with answering(self.setup.model, output) as calls:
+            losses = self.setup.evaluate(self.index)
+        if len(calls) != 1:
+            message = f"needs a model that is called once; the loss calls it {len(calls)} times"
+            raise NotApplicableError(message)
+        return losses
+
+    def in_precision(self, name: str) -> Replay:
+        """Return the same batch in another precision."""
+        return Replay(replace(self.setup, precision=name), self.index)
+
+
+@contextlib.contextmanager
+def answering(model: nn.Module, output: Any) -> Iterator[list[Any]]:
+    """Make a model return `output` whenever it is called; yields the list of what it would have returned."""
+    if isinstance(model, torch.jit.ScriptModule):
+        message = "needs a model that takes hooks; a scripted one takes none"
+        raise NotApplicableError(message)
+    answers: list[Any] = []
+
+    def answer(_module: nn.Module, _args: Any, original: Any) -> Any:
+        answers.append(original)
+        return output
+
+    hook = model.register_forward_hook(answer)
+    try:
+        yield answers
+    finally:
+        hook.remove()
+
+
+def values_of(losses: Losses) -> Values:
+    """Return the values of all components, with one wait for the device."""
+    scalars = {
+        (objective, name): scalar.detach().to(torch.promote_types(scalar.dtype, torch.float32))
+        for objective, group in losses.objectives.items()
+        for name, scalar in group.items()
+    }
+    device = next((scalar.device for scalar in scalars.values() if scalar.device.type != "cpu"), torch.device("cpu"))
+    values = torch.stack([scalar.to(device) for scalar in scalars.values()]).tolist()
+    return dict(zip(scalars, values, strict=True))
+
+
+def _detached(losses: Losses) -> Losses:
+    objectives = {
+        objective: {name: scalar.detach() for name, scalar in group.items()}
+        for objective, group in losses.objectives.items()
+    }
+    output = losses.output
+    return Losses(objectives, output.detach() if isinstance(output, Tensor) else output)

@@ -1,0 +1,36 @@
+"""Run the probes over a setup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...errors import LossDoctorError
+from ...progress import OnProgress
+from ...setup.build import Setup
+from ...setup.preserve import preserved
+from .duplication import probe_duplication
+from .replay import Replay
+
+#: Every probe, by the field of `Examination` that holds its facts. A new probe is a module and a line here.
+PROBES: Mapping[str, Callable[[Replay], Any]] = {
+    "duplications": probe_duplication,
+}
+
+
+def run_probes(setup: Setup, skipped: dict[str, str], on_progress: OnProgress) -> dict[str, Any]:
+    """Return the facts of every probe by field, on the first batch; None, with the reason in `skipped`, for the others.
+
+    Every probe leaves the model, its gradients, buffers and modes, and all random generators as they were.
+    """
+    facts: dict[str, Any] = {}
+    replay = Replay(setup)
+    for step, (field, probe) in enumerate(PROBES.items()):
+        on_progress("probing", step, len(PROBES))
+        try:
+            with preserved(setup.model):
+                facts[field] = probe(replay)
+        except LossDoctorError as error:
+            skipped[field] = error.message
+    on_progress("probing", len(PROBES), len(PROBES))
+    return facts
