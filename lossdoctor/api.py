@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config.load import load_config, parse_config
-from .config.measured_names import check_measured_names
 from .config.schema import Config
-from .progress import OnProgress
+from .inspection import environment, inspect_config, inspect_setup
+from .progress import OnProgress, silent
 from .records import Report
 from .report import build_report
 from .rules.base import Case
@@ -28,7 +27,7 @@ def inspect(
     overrides: Sequence[str] = (),
     quick: bool = False,
     at_step: int | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = silent,
 ) -> Report:
     """Measure a composite loss on a few batches and diagnose it.
 
@@ -39,16 +38,15 @@ def inspect(
     Raises LossDoctorError, with a message that says what to do, where the setup cannot be built or measured. Model,
     gradients, modes and random generators are afterwards what they were before.
     """
-    from .setup.build import Setup, open_setup
+    from .setup.build import Setup
 
     if isinstance(config, Setup):
-        return _report(config, None, quick, on_progress)
+        return inspect_setup(config, quick=quick, on_progress=on_progress).report
     if isinstance(config, (str, Path)):
         config = load_config(config, overrides)
     elif not isinstance(config, Config):
         config = parse_config(config)
-    with open_setup(config, at_step=at_step) as setup:
-        return _report(setup, config, quick, on_progress)
+    return inspect_config(config, quick=quick, at_step=at_step, on_progress=on_progress).report
 
 
 def measure(
@@ -74,35 +72,5 @@ def measure(
         Case(examination=examination),
         command="measure",
         config="",
-        environment=_environment(next((p.device for p in model.parameters()), "cpu"), 1, started),
+        environment=environment(next((p.device for p in model.parameters()), "cpu"), 1, started),
     )
-
-
-def _report(
-    setup: Setup,
-    config: Config | None,
-    quick: bool,
-    on_progress: OnProgress | None,
-) -> Report:
-    from .instruments.examine import examine
-
-    started = time.perf_counter()
-    examination = examine(setup, quick=quick, **({"on_progress": on_progress} if on_progress else {}))
-    if config is not None and examination.gradients is not None:
-        check_measured_names(config, {objective.name: objective.components for objective in examination.gradients})
-    return build_report(
-        Case(config=config, examination=examination),
-        command="inspect",
-        config=str(config.path) if config else "",
-        environment=_environment(setup.device, len(setup.batches), started)
-        | {"precision": setup.precision, "mode": setup.mode, "seed": setup.seed},
-    )
-
-
-def _environment(device: object, batches: int, started: float) -> dict[str, Any]:
-    return {
-        "torch": importlib.metadata.version("torch"),
-        "device": str(device),
-        "batches": batches,
-        "seconds": round(time.perf_counter() - started, 3),
-    }

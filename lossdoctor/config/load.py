@@ -35,7 +35,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises ConfigError with every problem found.
     """
     path = Path(path)
-    document = read_document(_read(path), str(path))
+    return config_of(_read(path), path, overrides)
+
+
+def config_of(text: str | bytes, path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Check the text of a config file that lies, or might lie, at `path`. Raises ConfigError as `load_config` does."""
+    document = read_document(text, str(path))
     overridden = apply_overrides(document.value, overrides)
     positions = without_overridden(document.positions, overridden.keys)
     source = Source(Location(str(path), 1), positions, overridden.keys)
