@@ -37,7 +37,7 @@ class Location:
     """A place in a user's file: a key of the config, or a line of Python."""
 
     file: str
-    line: int  #: 1-based
+    line: int  #: 1-based; 0 for the file as a whole
     column: int = 1  #: 1-based
 
 
@@ -343,12 +343,28 @@ class ObjectiveReport:
     cosines: tuple[Cosine, ...]
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Something that kept a config from being used: what `lossdoctor` says when it exits 2."""
+
+    message: str  #: "expected a number, found text", or what went wrong while the setup was built or measured
+    key: str = ""  #: dotted path of the config key; "" where it is not about one
+    advice: str = ""
+    location: Location | None = None
+
+
 class Verdict(str, Enum):
-    """What the report comes down to: errors, warnings only, or neither."""
+    """What the report comes down to, from best to worst: neither, warnings only, errors, or a config of no use."""
 
     PASS = "pass"  # noqa: S105 - not a password
     WARN = "warn"
     FAIL = "fail"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best, so that the verdict on several reports is the greatest."""
+        return list(Verdict).index(self)
 
 
 @dataclass(frozen=True)
@@ -364,3 +380,4 @@ class Report:
     environment: Mapping[str, Any]
     trial: Mapping[str, Any] | None = None
     version: str = ""
+    failures: tuple[Failure, ...] = ()  #: why the config could not be used; the findings may then be incomplete

@@ -1,4 +1,4 @@
-"""From facts and findings to a `Report`."""
+"""From facts and findings, or from what kept them away, to a `Report`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from . import __version__
 from .config.schema import RulesConfig
 from .diagnose import diagnose
-from .records import Finding, Report, Severity, Verdict
+from .errors import ConfigError, LossDoctorError, Problem
+from .records import Failure, Finding, Location, Report, Severity, Verdict
 from .rules.base import Case
 
 
@@ -40,3 +41,30 @@ def verdict_of(findings: Sequence[Finding]) -> Verdict:
     if Severity.ERROR in severities:
         return Verdict.FAIL
     return Verdict.WARN if Severity.WARNING in severities else Verdict.PASS
+
+
+def failed_report(error: LossDoctorError, *, command: str, config: str) -> Report:
+    """Return the report on a config that could not be used, for commands that go on with the next one."""
+    return Report(
+        command=command,
+        config=config,
+        verdict=Verdict.ERROR,
+        objectives=(),
+        findings=(),
+        skipped=(),
+        environment={},
+        version=__version__,
+        failures=failures_of(error),
+    )
+
+
+def failures_of(error: LossDoctorError) -> tuple[Failure, ...]:
+    """Return what an error says as records: one for each problem of a config, else a single one."""
+    if isinstance(error, ConfigError):
+        return tuple(map(_failure, error.problems))
+    return (Failure(error.message, advice=error.advice),)
+
+
+def _failure(problem: Problem) -> Failure:
+    message = f"expected {problem.expected}, found {problem.found}"
+    return Failure(message, problem.key, problem.advice, Location(problem.file, problem.line, problem.column))

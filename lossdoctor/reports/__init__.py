@@ -1,17 +1,23 @@
-"""The report in every format: one pure function per format, from a `Report` to text."""
+"""Reports in every format: one pure function per format, from the reports of a run to text.
+
+`inspect` makes one report, `check` one for each config: every format takes a sequence. Whatever the format, it carries
+the findings and failures of all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ..records import Report
 from .json_report import render_json
 from .rich_report import render_rich, render_text
 
-#: The names that `--format` takes. A new format is a module and a line here.
-FORMATS: Mapping[str, Callable[[Report], str]] = {
+Format = Callable[[Sequence[Report]], str]
+
+#: The names that `--format` takes. A new format is a module, a line here and one in `cli.options.FormatName`.
+FORMATS: Mapping[str, Format] = {
     "rich": render_text,
     "json": render_json,
 }
 
-__all__ = ["FORMATS", "render_json", "render_rich", "render_text"]
+__all__ = ["FORMATS", "Format", "render_json", "render_rich", "render_text"]

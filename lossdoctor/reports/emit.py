@@ -43,19 +43,19 @@ class Emission:
         table = not quiet and streams != ("rich",)
         return cls(streams, tuple(zip(formats, outputs, strict=False)), table, wide)
 
-    def write(self, report: Report) -> None:
-        """Write the report everywhere. The table gives way to stderr where stdout holds another format."""
+    def write(self, *reports: Report) -> None:
+        """Write the reports everywhere. The table gives way to stderr where stdout holds another format."""
         for name, path in self.files:
-            write_atomically(path, FORMATS[name](report))
+            write_atomically(path, FORMATS[name](reports))
         if self.table:
             console = _Console(stderr=bool(self.streams), soft_wrap=False)
-            console.print(render_rich(report, wide=self.wide))
+            console.print(render_rich(reports, wide=self.wide))
         for name in self.streams:
             if name == "rich":
-                _Console().print(render_rich(report, wide=self.wide))
+                _Console().print(render_rich(reports, wide=self.wide))
             else:
                 # Files and pipes are UTF-8 whatever the terminal's encoding is.
-                sys.stdout.buffer.write(FORMATS[name](report).encode())
+                sys.stdout.buffer.write(FORMATS[name](reports).encode())
                 sys.stdout.flush()
 
 

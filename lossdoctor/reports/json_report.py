@@ -5,20 +5,37 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from numbers import Integral, Real
 from typing import Any
 
+from .. import __version__
 from ..records import Report
+from .summary import worst_verdict
 
 SCHEMA = "lossdoctor/1"
 
 
-def render_json(report: Report) -> str:
-    """Return the report as one JSON object: keys in a fixed order, numbers that are not finite as null."""
-    text = json.dumps(_document(report), indent=2, ensure_ascii=False, allow_nan=False)
+def render_json(reports: Sequence[Report]) -> str:
+    """Return one JSON object: keys in a fixed order, numbers that are not finite as null.
+
+    The report of a command on one config is that object. The reports of `check`, however many, are its `reports`.
+    """
+    alone = len(reports) == 1 and reports[0].command != "check"
+    document = _document(reports[0]) if alone else _envelope(reports)
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text) + "\n"
+
+
+def _envelope(reports: Sequence[Report]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "command": "check",
+        "verdict": worst_verdict(reports).value,
+        "reports": [_document(report) | {"failures": _plain(report.failures)} for report in reports],
+    }
 
 
 def _document(report: Report) -> dict[str, Any]:

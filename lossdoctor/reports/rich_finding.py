@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from ..records import Finding, Location
+from ..records import Failure, Finding, Location, Verdict
 from . import rich_style as style
 from .evidence import evidence_rows
 
@@ -29,6 +29,16 @@ def render_finding(finding: Finding, symptoms: Sequence[Finding], *, objectives:
     grid = _grid()
     mark = style.SEVERITY_MARKS[finding.severity]
     grid.add_row(Text(mark, style.SEVERITY_STYLES[finding.severity]), body)
+    return grid
+
+
+def render_failure(failure: Failure, config: str) -> RenderableType:
+    """Return what kept a config from being used."""
+    place = _place(failure.location) if failure.location else config
+    message = f"{failure.key}: {failure.message}" if failure.key else failure.message
+    body = Group(Text(place, style.HEADER), Text(message), *([Text(f"→ {failure.advice}")] if failure.advice else []))
+    grid = _grid()
+    grid.add_row(Text(style.VERDICT_MARKS[Verdict.ERROR], style.ERROR), body)
     return grid
 
 
@@ -84,7 +94,7 @@ def _where(finding: Finding) -> str:
 
 
 def _place(location: Location) -> str:
-    return f"{location.file}:{location.line}"
+    return f"{location.file}:{location.line}" if location.line else location.file
 
 
 def _fix_lines(fix: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -20,42 +19,44 @@ from ..printable import printable
 from ..records import Finding, Report, Severity, Skipped
 from . import rich_style as style
 from .number_format import number
-from .rich_finding import render_finding
+from .rich_finding import render_failure, render_finding
 from .rich_objective import WIDE, objective_tables
+from .summary import by_severity, causes_and_symptoms, counted, plural, worst_verdict
 from .text import LONGEST, in_ascii, shortened, with_strings
 
 #: Prose in longer lines is hard to read, however wide the terminal.
 LONGEST_LINE = 110
 
 
-def render_rich(report: Report, *, wide: bool = False) -> Group:
-    """Return the report for `Console.print`; it fits itself to the console's width, colours and encoding.
+def render_rich(reports: Sequence[Report], *, wide: bool = False) -> Group:
+    """Return the reports for `Console.print`; they fit themselves to the console's width, colours and encoding.
 
-    From 110 columns on, or with `wide`, it also shows gradient norms, value shares, cosines and spreads.
+    From 110 columns on, or with `wide`, they also show gradient norms, value shares, cosines and spreads. Of the
+    reports of `check`, those with nothing in them are only counted.
     """
-    return Group(_TerminalReport(report, wide))
+    return Group(_TerminalReport(tuple(reports), wide))
 
 
-def render_text(report: Report) -> str:
+def render_text(reports: Sequence[Report]) -> str:
     """Return what a terminal of 110 columns would show, as plain text for a file."""
     file = StringIO()
     console = Console(file=file, width=WIDE, color_system=None, legacy_windows=False)
-    console.print(render_rich(report))
+    console.print(render_rich(reports))
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 
 @dataclass(frozen=True)
 class _TerminalReport:
-    """A report that learns of its terminal when it is printed."""
+    """Reports that learn of their terminal when they are printed."""
 
-    report: Report
+    reports: tuple[Report, ...]
     wide: bool
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         in_unicode = not (options.ascii_only or options.legacy_windows)
         foreign = printable if in_unicode else in_ascii
-        report = with_strings(self.report, lambda text: foreign(shortened(text, LONGEST)))
-        sections = Group(*_sections(report, options.max_width, wide=self.wide))
+        reports = with_strings(self.reports, lambda text: foreign(shortened(text, LONGEST)))
+        sections = Group(*_sections(reports, options.max_width, wide=self.wide))
         # Laid out in Unicode whatever the terminal: our own glyphs have ASCII stand-ins of the same width.
         layout = dataclasses.replace(options, encoding="utf-8", legacy_windows=False)
         for segment in console.render(sections, layout):
@@ -63,13 +64,27 @@ class _TerminalReport:
             yield Segment(text, None if console.no_color else segment.style)
 
 
-def _sections(report: Report, width: int, *, wide: bool) -> Iterator[RenderableType]:
+def _sections(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
+    if len(reports) == 1:
+        yield from _report(reports[0], width, wide=wide)
+        return
+    for report in reports:
+        if report.findings or report.failures:
+            yield from _report(report, width, wide=wide)
+            yield ""
+    yield _summary(reports)
+
+
+def _report(report: Report, width: int, *, wide: bool) -> Iterator[RenderableType]:
+    for failure in report.failures:
+        yield Constrain(render_failure(failure, report.config), LONGEST_LINE)
+        yield ""
     for objective in report.objectives:
         marks = _marks(report.findings, objective.name)
         for table in objective_tables(objective, marks, width=width, wide=wide):
             yield table
             yield ""
-    for finding, symptoms in _causes(report.findings):
+    for finding, symptoms in causes_and_symptoms(report.findings):
         yield Constrain(render_finding(finding, symptoms, objectives=len(report.objectives)), LONGEST_LINE)
         yield ""
     if report.skipped:
@@ -81,29 +96,10 @@ def _sections(report: Report, width: int, *, wide: bool) -> Iterator[RenderableT
 def _marks(findings: Sequence[Finding], objective: str) -> Mapping[str, Severity]:
     """Return the worst severity at which a finding names each component."""
     marks: dict[str, Severity] = {}
-    for finding in _by_severity(findings)[::-1]:
+    for finding in by_severity(findings)[::-1]:
         if finding.objective == objective:
             marks.update(dict.fromkeys(finding.components, finding.severity))
     return marks
-
-
-def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: (finding.severity.rank, finding.code))
-
-
-def _causes(findings: Sequence[Finding]) -> list[tuple[Finding, list[Finding]]]:
-    """Return the findings, most severe first, each with those that it explains.
-
-    A finding whose explanation is not in the report stands for itself.
-    """
-    ordered = _by_severity(findings)
-    explainers = {(finding.objective, finding.code) for finding in ordered if finding.explained_by is None}
-    causes: list[Finding] = []
-    symptoms: dict[tuple[str, str | None], list[Finding]] = {}
-    for finding in ordered:
-        explainer = (finding.objective, finding.explained_by)
-        (symptoms.setdefault(explainer, []) if explainer in explainers else causes).append(finding)
-    return [(cause, symptoms.pop((cause.objective, cause.code), [])) for cause in causes]
 
 
 def _skipped(skipped: Sequence[Skipped]) -> str:
@@ -115,7 +111,7 @@ def _skipped(skipped: Sequence[Skipped]) -> str:
 
 
 def _advice(findings: Sequence[Finding]) -> Iterator[Text]:
-    for finding in _by_severity(findings)[:1]:
+    for finding in by_severity(findings)[:1]:
         yield Text.assemble("next: ", (f"lossdoctor rule {finding.code}", style.HEADER), " explains ", finding.name)
 
 
@@ -123,7 +119,7 @@ def _verdict(report: Report, width: int) -> Text:
     """Return the verdict in one line: where it is too long, the config's folder goes first, then its end."""
     mark = style.VERDICT_MARKS[report.verdict]
     circumstances = list(_circumstances(report.environment))
-    counts = _counts(report.findings)
+    counts = counted([report])
     by_name = [counts, _subject(report.command, PurePath(report.config).name), *circumstances]
     candidates = [
         [counts, _subject(report.command, report.config), *circumstances],
@@ -134,10 +130,18 @@ def _verdict(report: Report, width: int) -> Text:
     return Text.assemble((f"{mark} {counts}", style.VERDICT_STYLES[report.verdict]), rest)
 
 
-def _counts(findings: Sequence[Finding]) -> str:
-    counts = Counter(finding.severity for finding in findings)
-    named = [f"{counts[level]} {level.value}{'s' * (counts[level] > 1)}" for level in Severity if counts[level]]
-    return ", ".join(named) or "no findings"
+def _summary(reports: Sequence[Report]) -> Text:
+    """Return the verdict on several configs in one line."""
+    verdict = worst_verdict(reports)
+    with_findings = sum(bool(report.findings or report.failures) for report in reports)
+    where = (
+        f"in {with_findings} of {plural(len(reports), 'config')}"
+        if with_findings
+        else f"in {plural(len(reports), 'config')}"
+    )
+    return Text.assemble(
+        (f"{style.VERDICT_MARKS[verdict]} {counted(reports)}", style.VERDICT_STYLES[verdict]), f" {where}"
+    )
 
 
 def _subject(command: str, config: str) -> str:
@@ -148,7 +152,7 @@ def _circumstances(environment: Mapping[str, Any]) -> Iterator[str]:
     batches, device, seconds = (environment.get(key) for key in ("batches", "device", "seconds"))
     where = f"on {device}" if device else ""
     if batches:
-        where = f"{batches} batch{'es' * (batches != 1)} {where}".rstrip()
+        where = f"{plural(batches, 'batch')} {where}".rstrip()
     if where:
         yield where
     if isinstance(seconds, (int, float)):

@@ -24,8 +24,18 @@ SEVERITY_STYLES: Mapping[Severity, Style] = {
 }
 SEVERITY_MARKS: Mapping[Severity, str] = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "·"}
 
-VERDICT_STYLES: Mapping[Verdict, Style] = {Verdict.FAIL: ERROR, Verdict.WARN: WARNING, Verdict.PASS: PASSED}
-VERDICT_MARKS: Mapping[Verdict, str] = {Verdict.FAIL: "✗", Verdict.WARN: "!", Verdict.PASS: "✓"}
+VERDICT_STYLES: Mapping[Verdict, Style] = {
+    Verdict.ERROR: ERROR,
+    Verdict.FAIL: ERROR,
+    Verdict.WARN: WARNING,
+    Verdict.PASS: PASSED,
+}
+VERDICT_MARKS: Mapping[Verdict, str] = {
+    Verdict.ERROR: "✗",
+    Verdict.FAIL: "✗",
+    Verdict.WARN: "!",
+    Verdict.PASS: "✓",
+}
 
 BAR, HALF_BAR = "━", "╸"
 

@@ -26,7 +26,7 @@ from lossdoctor.reports import render_rich
 def shown(report: Report, width: int, *, wide: bool = False) -> str:
     """What a terminal without colours shows, trailing blanks left out."""
     file = StringIO()
-    Console(file=file, width=width, color_system=None).print(render_rich(report, wide=wide))
+    Console(file=file, width=width, color_system=None).print(render_rich([report], wide=wide))
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 

@@ -40,7 +40,7 @@ def test_golden(name, width):
 @pytest.mark.parametrize("render", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("report", SAMPLES.values(), ids=SAMPLES)
 def test_every_format_names_every_finding_and_component(report, render):
-    text = render(report)
+    text = render([report])
     assert all(finding.code in text for finding in report.findings)
     assert all(part.name in text for total in report.objectives for part in total.components)
     assert all(rule.code in text for rule in report.skipped)
@@ -68,7 +68,7 @@ def test_the_length_of_a_bar_is_the_share():
 
 def test_wide_shows_all_numbers_at_any_width():
     wanted = ["value share", "weighted grad norm", "cosine to total", "value spread", "grad spread"]
-    for text in (shown(FOUNDING, 120), shown(FOUNDING, 80, wide=True), render_text(FOUNDING)):
+    for text in (shown(FOUNDING, 120), shown(FOUNDING, 80, wide=True), render_text([FOUNDING])):
         assert all(word in text for phrase in wanted for word in phrase.split())
         assert all(number in text for number in ("+0.57", "-0.01", "1465", "11.0 %", "+0.98"))
     assert "+0.57" not in shown(FOUNDING, 109).split("LD201")[0]
@@ -218,7 +218,7 @@ def terminal(**options):
 def test_colour_adds_nothing_but_colour(report, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     console = terminal()
-    console.print(render_rich(report))
+    console.print(render_rich([report]))
     coloured = console.file.getvalue()
     assert "\x1b[" in coloured
     plain = "".join(f"{line.rstrip()}\n" for line in ANSI.sub("", coloured).splitlines())
@@ -228,14 +228,14 @@ def test_colour_adds_nothing_but_colour(report, monkeypatch):
 def test_no_color_gives_plain_text_even_on_a_terminal(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     console = terminal()
-    console.print(render_rich(FOUNDING))
+    console.print(render_rich([FOUNDING]))
     assert "\x1b" not in console.file.getvalue()
 
 
 def test_text_for_files_never_holds_ansi_codes(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
-    assert render_text(FOUNDING) == shown(FOUNDING, 110)
+    assert render_text([FOUNDING]) == shown(FOUNDING, 110)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
@@ -244,7 +244,7 @@ def test_text_for_files_never_holds_ansi_codes(monkeypatch):
 )
 def test_a_terminal_that_is_not_utf8_gets_ascii(report, encoding):
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
-    Console(file=file, width=80).print(render_rich(report))
+    Console(file=file, width=80).print(render_rich([report]))
     file.flush()
     text = file.buffer.getvalue().decode("ascii")
     assert "?" not in text
@@ -252,7 +252,7 @@ def test_a_terminal_that_is_not_utf8_gets_ascii(report, encoding):
 
 def test_ascii_keeps_marks_bars_and_columns():
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    Console(file=file, width=80).print(render_rich(FOUNDING))
+    Console(file=file, width=80).print(render_rich([FOUNDING]))
     file.flush()
     text = file.buffer.getvalue().decode("ascii")
     assert row(text, "lab").startswith("x  lab")
