@@ -23,6 +23,11 @@ class FormatName(str, Enum):
 
     RICH = "rich"
     JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    GITHUB = "github"
+    MARKDOWN = "markdown"
+    CSV = "csv"
 
 
 class FailOnLevel(str, Enum):

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..records import Report
+from .csv_report import render_csv
+from .github_report import render_github
 from .json_report import render_json
+from .junit_report import render_junit
+from .markdown_report import render_markdown
 from .rich_report import render_rich, render_text
+from .sarif_report import render_sarif
 
 Format = Callable[[Sequence[Report]], str]
 
@@ -18,6 +23,11 @@ Format = Callable[[Sequence[Report]], str]
 FORMATS: Mapping[str, Format] = {
     "rich": render_text,
     "json": render_json,
+    "sarif": render_sarif,
+    "junit": render_junit,
+    "github": render_github,
+    "markdown": render_markdown,
+    "csv": render_csv,
 }
 
 __all__ = ["FORMATS", "Format", "render_json", "render_rich", "render_text"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -70,12 +72,26 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text file whole or not at all. Raises LossDoctorError where it cannot be written."""
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False) as file:
+        if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
+            path.write_text(text, encoding="utf-8")
+            return
+        target = path.resolve()  # behind a link
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
             temporary = Path(file.name)
             file.write(text)
-        temporary.replace(path)
+        temporary.chmod(_mode(target))
+        temporary.replace(target)
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         message = f"cannot write {path}: {error.strerror or error}"
         raise LossDoctorError(message, "Check the folder's permissions and free space.") from error
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions that an ordinary write would leave; a temporary file's are its owner's alone."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask

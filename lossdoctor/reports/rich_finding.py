@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -12,9 +11,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from ..records import Failure, Finding, Location, Verdict
+from ..records import Failure, Finding, Verdict
 from . import rich_style as style
+from .details import failure_text, fix_lines
 from .evidence import evidence_rows
+from .places import shown_place
 
 #: Lines of evidence that are shown; the JSON report has all.
 LONGEST_EVIDENCE = 16
@@ -34,9 +35,12 @@ def render_finding(finding: Finding, symptoms: Sequence[Finding], *, objectives:
 
 def render_failure(failure: Failure, config: str) -> RenderableType:
     """Return what kept a config from being used."""
-    place = _place(failure.location) if failure.location else config
-    message = f"{failure.key}: {failure.message}" if failure.key else failure.message
-    body = Group(Text(place, style.HEADER), Text(message), *([Text(f"→ {failure.advice}")] if failure.advice else []))
+    place = shown_place(failure.location) if failure.location else config
+    body = Group(
+        Text(place, style.HEADER),
+        Text(failure_text(failure)),
+        *([Text(f"→ {failure.advice}")] if failure.advice else []),
+    )
     grid = _grid()
     grid.add_row(Text(style.VERDICT_MARKS[Verdict.ERROR], style.ERROR), body)
     return grid
@@ -59,11 +63,11 @@ def _labelled(finding: Finding, symptoms: Sequence[Finding]) -> Iterator[tuple[s
     if finding.evidence:
         yield "evidence", _evidence(finding.evidence)
     if finding.location:
-        yield "source", Text(_place(finding.location))
+        yield "source", Text(shown_place(finding.location))
     if finding.remedy:
         yield "remedy", Text(finding.remedy)
     if finding.fix:
-        yield "fix", Text("\n".join(_fix_lines(finding.fix)))
+        yield "fix", Text("\n".join(fix_lines(finding.fix)))
     if finding.explained_by:
         yield "because", Text(f"{finding.explained_by} explains it")
     for index, symptom in enumerate(symptoms):
@@ -91,16 +95,6 @@ def _rule(finding: Finding) -> tuple[str, Style]:
 
 def _where(finding: Finding) -> str:
     return f" in {', '.join(finding.components)}" if finding.components else ""
-
-
-def _place(location: Location) -> str:
-    return f"{location.file}:{location.line}" if location.line else location.file
-
-
-def _fix_lines(fix: Mapping[str, Any]) -> Iterator[str]:
-    # JSON is YAML too, and unlike a YAML writer it never breaks a value over lines.
-    for key, value in fix.items():
-        yield f"{key}: {json.dumps(value, ensure_ascii=False, default=str)}"
 
 
 def _grid() -> Table:

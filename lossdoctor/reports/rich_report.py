@@ -16,12 +16,12 @@ from rich.segment import Segment
 from rich.text import Text
 
 from ..printable import printable
-from ..records import Finding, Report, Severity, Skipped
+from ..records import Finding, Report, Severity
 from . import rich_style as style
 from .number_format import number
 from .rich_finding import render_failure, render_finding
 from .rich_objective import WIDE, objective_tables
-from .summary import by_severity, causes_and_symptoms, counted, plural, worst_verdict
+from .summary import by_severity, causes_and_symptoms, counted, plural, skipped_by_reason, worst_verdict
 from .text import LONGEST, in_ascii, shortened, with_strings
 
 #: Prose in longer lines is hard to read, however wide the terminal.
@@ -65,14 +65,14 @@ class _TerminalReport:
 
 
 def _sections(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
-    if len(reports) == 1:
-        yield from _report(reports[0], width, wide=wide)
-        return
+    alone = len(reports) == 1
     for report in reports:
-        if report.findings or report.failures:
+        if alone or report.findings or report.failures:
             yield from _report(report, width, wide=wide)
-            yield ""
-    yield _summary(reports)
+            yield from () if alone else (_verdict(report, width), "")
+    yield from _skipped(reports)
+    yield from _advice([finding for report in reports for finding in report.findings])
+    yield _verdict(reports[0], width) if alone else _summary(reports)
 
 
 def _report(report: Report, width: int, *, wide: bool) -> Iterator[RenderableType]:
@@ -87,10 +87,6 @@ def _report(report: Report, width: int, *, wide: bool) -> Iterator[RenderableTyp
     for finding, symptoms in causes_and_symptoms(report.findings):
         yield Constrain(render_finding(finding, symptoms, objectives=len(report.objectives)), LONGEST_LINE)
         yield ""
-    if report.skipped:
-        yield Constrain(Text(_skipped(report.skipped)), LONGEST_LINE)
-    yield from _advice(report.findings)
-    yield _verdict(report, width)
 
 
 def _marks(findings: Sequence[Finding], objective: str) -> Mapping[str, Severity]:
@@ -102,12 +98,11 @@ def _marks(findings: Sequence[Finding], objective: str) -> Mapping[str, Severity
     return marks
 
 
-def _skipped(skipped: Sequence[Skipped]) -> str:
-    """Return one line: the codes that share a reason, then the reason."""
-    codes: dict[str, list[str]] = {}
-    for rule in skipped:
-        codes.setdefault(rule.reason, []).append(rule.code)
-    return "skipped: " + "; ".join(f"{', '.join(sorted(group))} ({reason})" for reason, group in codes.items())
+def _skipped(reports: Sequence[Report]) -> Iterator[RenderableType]:
+    """Yield one line: the codes that share a reason, then the reason."""
+    groups = [f"{', '.join(codes)} ({reason})" for reason, codes in skipped_by_reason(reports).items()]
+    if groups:
+        yield Constrain(Text(f"skipped: {'; '.join(groups)}"), LONGEST_LINE)
 
 
 def _advice(findings: Sequence[Finding]) -> Iterator[Text]:
@@ -133,15 +128,9 @@ def _verdict(report: Report, width: int) -> Text:
 def _summary(reports: Sequence[Report]) -> Text:
     """Return the verdict on several configs in one line."""
     verdict = worst_verdict(reports)
-    with_findings = sum(bool(report.findings or report.failures) for report in reports)
-    where = (
-        f"in {with_findings} of {plural(len(reports), 'config')}"
-        if with_findings
-        else f"in {plural(len(reports), 'config')}"
-    )
-    return Text.assemble(
-        (f"{style.VERDICT_MARKS[verdict]} {counted(reports)}", style.VERDICT_STYLES[verdict]), f" {where}"
-    )
+    telling = sum(bool(report.findings or report.failures) for report in reports)
+    where = f" · {plural(len(reports), 'config')}, {telling} of them with findings"
+    return Text.assemble((f"{style.VERDICT_MARKS[verdict]} {counted(reports)}", style.VERDICT_STYLES[verdict]), where)
 
 
 def _subject(command: str, config: str) -> str:

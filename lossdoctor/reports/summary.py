@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..records import Finding, Report, Severity, Verdict
 
@@ -33,11 +33,35 @@ def causes_and_symptoms(findings: Sequence[Finding]) -> list[tuple[Finding, list
     return [(cause, symptoms.pop((cause.objective, cause.code), [])) for cause in causes]
 
 
-def counted(reports: Sequence[Report]) -> str:
-    """Return how much was found: "1 error, 2 warnings"."""
+def cause_of(finding: Finding, findings: Sequence[Finding]) -> Finding | None:
+    """Return the finding that explains another one, None where it stands for itself."""
+    for cause, symptoms in causes_and_symptoms(findings):
+        if any(symptom is finding for symptom in symptoms):
+            return cause
+    return None
+
+
+def title(finding: Finding) -> str:
+    """Return what a finding is called: "LD201 unnormalized-color-space in lab, ab"."""
+    where = f" in {', '.join(finding.components)}" if finding.components else ""
+    return f"{finding.code} {finding.name}{where}"
+
+
+def skipped_by_reason(reports: Iterable[Report]) -> Mapping[str, list[str]]:
+    """Return the codes of the rules that could not be evaluated, in some report, by reason."""
+    codes: dict[str, set[str]] = {}
+    for report in reports:
+        for rule in report.skipped:
+            codes.setdefault(rule.reason, set()).add(rule.code)
+    return {reason: sorted(group) for reason, group in codes.items()}
+
+
+def counted(reports: Iterable[Report]) -> str:
+    """Return how much was found: "1 error, 2 warnings"; configs that could not be used come first."""
+    reports = list(reports)
     counts = Counter(finding.severity for report in reports for finding in report.findings)
-    failures = sum(len(report.failures) for report in reports)
-    named = [plural(failures, "problem")] if failures else []
+    unusable = sum(bool(report.failures) for report in reports)
+    named = [f"{plural(unusable, 'config')} not usable"] if unusable else []
     named += [plural(counts[level], level.value) for level in Severity if counts[level]]
     return ", ".join(named) or "no findings"
 

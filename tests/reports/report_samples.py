@@ -8,6 +8,7 @@ from io import StringIO
 
 from rich.console import Console
 
+from lossdoctor.errors import ConfigError, Problem, UserCodeError
 from lossdoctor.records import (
     ComponentReport,
     Cosine,
@@ -20,6 +21,7 @@ from lossdoctor.records import (
     Spread,
     Verdict,
 )
+from lossdoctor.report import failed_report
 from lossdoctor.reports import render_rich
 
 
@@ -263,6 +265,24 @@ BROKEN = Report(
 
 STATIC = replace(FOUNDING, command="check", objectives=(), findings=(LAB,), skipped=(), environment={})
 
+#: A config that could not be used: a key that is wrong, the file as a whole, and what has no place at all.
+UNUSABLE = replace(
+    failed_report(
+        ConfigError(
+            (
+                Problem("bad.yaml", 3, 9, "loss.weights.lab", "a number", "'heavy'", "write it without quotes"),
+                Problem("bad.yaml", 0, 1, "", "a config file", "nothing at this path"),
+            )
+        ),
+        command="check",
+        config="bad.yaml",
+    ),
+    version="0.1.0",
+)
+CRASHED = failed_report(
+    UserCodeError("step raised RuntimeError: no", "See train.py."), command="check", config="b.yaml"
+)
+
 SAMPLES = {"founding": FOUNDING, "gan": GAN, "healthy": HEALTHY, "broken": BROKEN, "static": STATIC}
 
 HOSTILE_NAMES = (
@@ -272,8 +292,23 @@ HOSTILE_NAMES = (
     "two\nlines",
     "\u202eevil",
     "\udcff",
+    "\ud800",
     "感知損失",
     "=cmd()",
+    "@SUM(1) #1",
+    "-1+2",
+    "</details>",
+    "<script>alert(1)</script>",
+    "::error::",
+    "%0A%25",
+    "a,b:c",
+    "'single' \"double\"",
+    "a|b`c`*d*_e_~~f~~$g$",
+    "](mailto:x)",
+    "]]>&amp;&#60;",
+    "{0} {name}",
+    "www.example.org :tada:",
+    "\u2028\x00\ufffe",
     "x" * 60,
 )
 
