@@ -11,19 +11,22 @@ from ..printable import printable
 from ..records import Location, Report, Severity
 from .details import failure_text
 from .places import place_of
-from .summary import skipped_by_reason, title
+from .summary import title
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
 def render_github(reports: Sequence[Report]) -> str:
-    """Return a line for each finding, the most severe first: GitHub shows ten of each kind for a step."""
+    """Return a line for each finding, the most severe first: GitHub shows ten of each kind for a step.
+
+    Rules that could not be evaluated are no annotation: nobody could correct that at a line.
+    """
     failures = [
         _command("error", place_of(failure, report), "config not usable", failure_text(failure), failure.advice)
         for report in reports
         for failure in report.failures
     ]
-    return "".join(f"{line}\n" for line in (*failures, *_findings(reports), *_skipped(reports)))
+    return "".join(f"{line}\n" for line in (*failures, *_findings(reports)))
 
 
 def _findings(reports: Sequence[Report]) -> Iterator[str]:
@@ -32,11 +35,6 @@ def _findings(reports: Sequence[Report]) -> Iterator[str]:
         command, place = _COMMANDS[finding.severity], place_of(finding, report)
         because = f"Explained by {finding.explained_by}." if finding.explained_by else ""
         yield _command(command, place, title(finding), finding.message, finding.remedy, because)
-
-
-def _skipped(reports: Sequence[Report]) -> Iterator[str]:
-    for reason, codes in skipped_by_reason(reports).items():
-        yield _command("notice", Location("", 0), "rules not evaluated", f"{', '.join(codes)}: {reason}")
 
 
 def _command(command: str, place: Location, title: str, *paragraphs: str) -> str:

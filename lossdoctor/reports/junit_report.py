@@ -10,7 +10,7 @@ from ..printable import printable
 from ..records import Failure, Finding, Report, Severity
 from .details import details, failure_text
 from .places import place_of, shown_place
-from .summary import title
+from .summary import skipped_by_reason, title
 from .text import with_strings
 
 _OUTCOMES = ("failure", "error", "skipped")
@@ -20,7 +20,8 @@ def render_junit(reports: Sequence[Report]) -> str:
     """Return a test suite for each config and in it a test case for each finding, so that a page counts findings.
 
     A finding at the level `error` fails; warnings and notes pass, with what there is to say as output. What kept a
-    config from being used is an error, a rule that could not be evaluated is skipped, a config without any passes.
+    config from being used is an error, rules that could not be evaluated are skipped, in one case
+    for each reason, a config without any passes.
     """
     # XML cannot hold control characters, not even escaped: their escapes in Python's form are text like any other.
     suites = [_suite(report) for report in with_strings(tuple(reports), printable)]
@@ -59,9 +60,9 @@ def _cases(report: Report) -> Iterator[ET.Element]:
         yield _error(failure, report)
     for finding in report.findings:
         yield _finding(finding, report)
-    for rule in report.skipped:
-        case = ET.Element("testcase", name=rule.code)
-        ET.SubElement(case, "skipped", message=rule.reason)
+    for reason, codes in skipped_by_reason([report]).items():
+        case = ET.Element("testcase", name=f"not evaluated: {reason}")
+        ET.SubElement(case, "skipped", message=", ".join(codes))
         yield case
 
 

@@ -10,7 +10,7 @@ from ..records import ComponentReport, Failure, Finding, ObjectiveReport, Report
 from .details import details, failure_text
 from .number_format import number, percent
 from .places import place_of, shown_place
-from .summary import causes_and_symptoms, counted, plural, skipped_by_reason, title, worst_verdict
+from .summary import causes_and_symptoms, counted, has_findings, plural, skipped_by_reason, title, worst_verdict
 
 VERDICT_MARKS = {Verdict.ERROR: "✗", Verdict.FAIL: "✗", Verdict.WARN: "!", Verdict.PASS: "✓"}
 SEVERITY_MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "·"}
@@ -29,16 +29,13 @@ def render_markdown(reports: Sequence[Report]) -> str:
 
     Configs with nothing to say are only counted. What would not fit into a comment is left out, and counted.
     """
-    telling = sorted((report for report in reports if _tells(report)), key=lambda report: -report.verdict.rank)
+    telling = [report for report in reports if has_findings(report) or report.objectives]
+    telling.sort(key=lambda report: -report.verdict.rank)
     end = list(_skipped(reports))
     blocks, left_out = _fitting(["\n\n".join(_report(report)) for report in telling], LONGEST - len("".join(end)))
     if left_out:
         end.insert(0, f"{plural(left_out, 'config')} more with findings: a comment does not hold them all.")
     return "\n\n".join([_verdict(reports), *blocks, *end]) + "\n"
-
-
-def _tells(report: Report) -> bool:
-    return bool(report.findings or report.failures or report.objectives)
 
 
 def _fitting(blocks: list[str], limit: int) -> tuple[list[str], int]:

@@ -21,8 +21,11 @@ from . import rich_style as style
 from .number_format import number
 from .rich_finding import render_failure, render_finding
 from .rich_objective import WIDE, objective_tables
-from .summary import by_severity, causes_and_symptoms, counted, plural, skipped_by_reason, worst_verdict
+from .summary import by_severity, causes_and_symptoms, counted, has_findings, plural, skipped_by_reason, worst_verdict
 from .text import LONGEST, in_ascii, shortened, with_strings
+
+#: Reports that are shown with all they say; nobody reads further, and a machine has the other formats.
+MOST_IN_FULL = 50
 
 #: Prose in longer lines is hard to read, however wide the terminal.
 LONGEST_LINE = 110
@@ -31,8 +34,8 @@ LONGEST_LINE = 110
 def render_rich(reports: Sequence[Report], *, wide: bool = False) -> Group:
     """Return the reports for `Console.print`; they fit themselves to the console's width, colours and encoding.
 
-    From 110 columns on, or with `wide`, they also show gradient norms, value shares, cosines and spreads. Of the
-    reports of `check`, those with nothing in them are only counted.
+    From 110 columns on, or with `wide`, they also show gradient norms, value shares, cosines and spreads. Of several
+    reports, those with nothing in them are only counted, and of very many, all but the first are their verdicts.
     """
     return Group(_TerminalReport(tuple(reports), wide))
 
@@ -65,14 +68,22 @@ class _TerminalReport:
 
 
 def _sections(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
-    alone = len(reports) == 1
-    for report in reports:
-        if alone or report.findings or report.failures:
-            yield from _report(report, width, wide=wide)
-            yield from () if alone else (_verdict(report, width), "")
+    if len(reports) == 1:
+        yield from _report(reports[0], width, wide=wide)
+    else:
+        yield from _several([report for report in reports if has_findings(report)], width, wide=wide)
     yield from _skipped(reports)
     yield from _advice([finding for report in reports for finding in report.findings])
-    yield _verdict(reports[0], width) if alone else _summary(reports)
+    yield _verdict(reports[0], width) if len(reports) == 1 else _summary(reports)
+
+
+def _several(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
+    for report in reports[:MOST_IN_FULL]:
+        yield from _report(report, width, wide=wide)
+        yield _verdict(report, width)
+        yield ""
+    for report in reports[MOST_IN_FULL:]:
+        yield _verdict(report, width)
 
 
 def _report(report: Report, width: int, *, wide: bool) -> Iterator[RenderableType]:
@@ -128,8 +139,8 @@ def _verdict(report: Report, width: int) -> Text:
 def _summary(reports: Sequence[Report]) -> Text:
     """Return the verdict on several configs in one line."""
     verdict = worst_verdict(reports)
-    telling = sum(bool(report.findings or report.failures) for report in reports)
-    where = f" · {plural(len(reports), 'config')}, {telling} of them with findings"
+    telling = sum(map(has_findings, reports))
+    where = f" · {plural(len(reports), 'config')}" + (f", {telling} of them with findings" if telling else "")
     return Text.assemble((f"{style.VERDICT_MARKS[verdict]} {counted(reports)}", style.VERDICT_STYLES[verdict]), where)
 
 

@@ -13,6 +13,11 @@ def worst_verdict(reports: Iterable[Report]) -> Verdict:
     return max((report.verdict for report in reports), key=lambda verdict: verdict.rank, default=Verdict.PASS)
 
 
+def has_findings(report: Report) -> bool:
+    """Return whether a report has anything to say beside measurements."""
+    return bool(report.findings or report.failures)
+
+
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings, most severe first, then by code."""
     return sorted(findings, key=lambda finding: (finding.severity.rank, finding.code))

@@ -80,7 +80,7 @@ def unescaped(text, more):
 def read_github(text):
     levels = {"error": "error", "warning": "warning", "notice": "note"}
     for name, properties, data in commands(text):
-        if re.match(r"rules not evaluated|config not usable", properties["title"]):
+        if properties["title"] == "config not usable":
             continue
         message = data.split("\n")[0]
         yield line(levels[name], properties["title"], message, properties["file"], int(properties.get("line", 0)))

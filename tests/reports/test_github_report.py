@@ -21,7 +21,7 @@ def test_an_annotation_stands_beside_the_line():
 
 def test_errors_of_all_configs_come_first():
     names = [command for command, *_ in commands(render_github([HEALTHY, FOUNDING, UNUSABLE, STATIC]))]
-    assert names == ["error"] * 4 + ["warning"] + ["notice"] * 4
+    assert names == ["error"] * 4 + ["warning"] + ["notice"] * 2
 
 
 def test_a_file_as_a_whole_has_no_line():

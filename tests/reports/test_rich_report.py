@@ -10,8 +10,10 @@ from rich.console import Console
 from lossdoctor.printable import printable
 from lossdoctor.records import Cosine, Severity
 from lossdoctor.reports import FORMATS, render_rich, render_text
+from lossdoctor.reports.rich_report import MOST_IN_FULL
 
 from .report_samples import (
+    CRASHED,
     FOUNDING,
     GAN,
     HEALTHY,
@@ -20,6 +22,8 @@ from .report_samples import (
     OVERLAP,
     SAMPLES,
     STARVED,
+    STATIC,
+    UNUSABLE,
     component,
     hostile,
     objective,
@@ -266,3 +270,35 @@ def test_marks_differ_without_colour():
     parts = [component(severity.value, 1.0, 1.0, 1.0) for severity in Severity]
     text = shown(replace(FOUNDING, objectives=(objective("total", *parts),), findings=tuple(findings)), 80)
     assert len({row(text, severity.value)[0] for severity in Severity}) == 3
+
+
+def several(*reports, width=80):
+    file = io.StringIO()
+    Console(file=file, width=width, color_system=None).print(render_rich(reports))
+    return file.getvalue()
+
+
+def test_of_several_reports_only_those_with_findings_are_shown_and_all_are_counted():
+    text = several(HEALTHY, STATIC, UNUSABLE, width=100)
+    assert HEALTHY.config not in text
+    assert text.count("LD201 unnormalized-color-space  error") == 1
+    assert text.splitlines()[-1] == "✗ 1 config not usable, 1 error · 3 configs, 2 of them with findings"
+    assert several(HEALTHY, HEALTHY).splitlines() == ["✓ no findings · 2 configs"]
+
+
+def test_what_kept_a_config_from_being_used_says_where_and_what_to_do():
+    lines = [line.strip() for line in several(UNUSABLE, CRASHED).splitlines()]
+    assert "✗  bad.yaml:3" in lines
+    assert lines[lines.index("✗  bad.yaml:3") + 1] == "loss.weights.lab: expected a number, found 'heavy'"
+    assert "→ write it without quotes" in lines
+    assert "✗  b.yaml" in lines
+
+
+def test_what_was_skipped_is_said_once_for_all_reports():
+    assert several(FOUNDING, FOUNDING).count("skipped:") == 1
+
+
+def test_of_very_many_reports_all_keep_their_verdict():
+    text = several(*(replace(STATIC, config=f"config-{index:03}.yaml") for index in range(120)), width=100)
+    assert text.count("✗ 1 error · check config-") == 120
+    assert text.count("LD201 unnormalized-color-space  error") == MOST_IN_FULL
