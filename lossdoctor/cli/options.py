@@ -109,7 +109,10 @@ FailOn = Annotated[
 Formats = Annotated[
     list[FormatName] | None,
     typer.Option(
-        "--format", help="Report format; repeatable. Goes to stdout, or to its --output.", rich_help_panel=_OUTPUT
+        "--format",
+        metavar="FORMAT",
+        help=f"{', '.join(FormatName)}; repeatable. Goes to stdout, or to its --output.",
+        rich_help_panel=_OUTPUT,
     ),
 ]
 Outputs = Annotated[

@@ -30,5 +30,6 @@ def relative_path(file: str) -> str:
 
 
 def shown_place(place: Location) -> str:
-    """Return a place as `file:line`, or the file alone."""
-    return f"{place.file}:{place.line}" if place.line else place.file
+    """Return a place as `file:line`, or the file alone; a file below the working directory as from there."""
+    file = relative_path(place.file)
+    return f"{file}:{place.line}" if place.line else file

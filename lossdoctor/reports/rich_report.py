@@ -27,6 +27,9 @@ from .text import LONGEST, in_ascii, shortened, with_strings
 #: Reports that are shown with all they say; nobody reads further, and a machine has the other formats.
 MOST_IN_FULL = 50
 
+#: Codes of skipped rules that are listed.
+MOST_CODES = 12
+
 #: Prose in longer lines is hard to read, however wide the terminal.
 LONGEST_LINE = 110
 
@@ -111,9 +114,14 @@ def _marks(findings: Sequence[Finding], objective: str) -> Mapping[str, Severity
 
 def _skipped(reports: Sequence[Report]) -> Iterator[RenderableType]:
     """Yield one line: the codes that share a reason, then the reason."""
-    groups = [f"{', '.join(codes)} ({reason})" for reason, codes in skipped_by_reason(reports).items()]
+    groups = [f"{_codes(codes)} ({reason})" for reason, codes in skipped_by_reason(reports).items()]
     if groups:
         yield Constrain(Text(f"skipped: {'; '.join(groups)}"), LONGEST_LINE)
+
+
+def _codes(codes: Sequence[str]) -> str:
+    """Return the codes, or how many there are: a static check cannot evaluate most rules, and all reports have them."""
+    return ", ".join(codes) if len(codes) <= MOST_CODES else f"{len(codes)} rules from {codes[0]} to {codes[-1]}"
 
 
 def _advice(findings: Sequence[Finding]) -> Iterator[Text]:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from lossdoctor.printable import printable
-from lossdoctor.records import Cosine, Severity
+from lossdoctor.records import Cosine, Location, Severity, Skipped
 from lossdoctor.reports import FORMATS, render_rich, render_text
 from lossdoctor.reports.rich_report import MOST_IN_FULL
 
@@ -278,6 +278,12 @@ def several(*reports, width=80):
     return file.getvalue()
 
 
+def test_a_source_below_the_working_directory_is_named_from_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    finding = replace(LAB, location=Location(str(tmp_path / "train.py"), 7))
+    assert "source    train.py:7\n" in shown(replace(STATIC, findings=(finding,)), 80)
+
+
 def test_of_several_reports_only_those_with_findings_are_shown_and_all_are_counted():
     text = several(HEALTHY, STATIC, UNUSABLE, width=100)
     assert HEALTHY.config not in text
@@ -296,6 +302,12 @@ def test_what_kept_a_config_from_being_used_says_where_and_what_to_do():
 
 def test_what_was_skipped_is_said_once_for_all_reports():
     assert several(FOUNDING, FOUNDING).count("skipped:") == 1
+
+
+def test_very_many_skipped_rules_are_counted():
+    skipped = tuple(Skipped(f"LD{number}", "needs a measurement") for number in range(101, 131))
+    [line] = [line for line in shown(replace(STATIC, skipped=skipped), 100).splitlines() if "skipped" in line]
+    assert line == "skipped: 30 rules from LD101 to LD130 (needs a measurement)"
 
 
 def test_of_very_many_reports_all_keep_their_verdict():
