@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -19,6 +21,8 @@ def rule(
     with errors_explained():
         from ..manual import list_rules, rule_page
 
-        text = list_rules() if code is None else rule_page(code)
+        # A terminal folds in the middle of words. What goes elsewhere keeps a line for each rule, as `grep` wants it.
+        width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+        text = list_rules(width) if code is None else rule_page(code, width)
         with writing_explained():
             typer.echo(encodable(text))

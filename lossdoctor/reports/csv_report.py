@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
+from typing import Any
 
 from ..printable import printable
 from ..records import Failure, Finding, Report
@@ -36,8 +37,7 @@ def _rows(report: Report) -> Iterator[list[object]]:
     for failure in report.failures:
         yield [*_failure(failure, report), *_place(failure, report), "", ""]
     for finding in report.findings:
-        evidence, fix = json_line(finding.evidence), json_line(finding.fix) if finding.fix else ""
-        yield [*_finding(finding, report), *_place(finding, report), evidence, fix]
+        yield [*_finding(finding, report), *_place(finding, report), *map(_json, (finding.evidence, finding.fix))]
 
 
 def _failure(failure: Failure, report: Report) -> list[object]:
@@ -61,6 +61,10 @@ def _finding(finding: Finding, report: Report) -> list[object]:
 def _place(subject: Finding | Failure, report: Report) -> list[object]:
     place = place_of(subject, report)
     return [place.file, place.line, place.column] if place.line else [place.file, "", ""]
+
+
+def _json(value: Mapping[str, Any] | None) -> str:
+    return json_line(value) if value else ""
 
 
 def _cell(value: object) -> object:
