@@ -12,14 +12,25 @@ from typing import Any
 
 
 def json_text(document: Any) -> str:
-    """Return `plain(document)` as JSON, indented, what does not print as its escape."""
-    text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
-    return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text) + "\n"
+    """Return `plain(document)` as JSON in lines, indented, what does not print as its escape."""
+    return "\n".join(map(_printable, _dumped(document, indent=2).split("\n"))) + "\n"
 
 
 def json_line(value: Any) -> str:
-    """Return `plain(value)` as JSON on one line."""
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+    """Return `plain(value)` as JSON on one line, what does not print as its escape."""
+    return _printable(_dumped(value))
+
+
+def _dumped(value: Any, indent: int | None = None) -> str:
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _printable(line: str) -> str:
+    # json leaves bidirectional controls and lone surrogates as they are: terminals obey the former, and the
+    # latter cannot be encoded. JSON's own syntax prints, so what is escaped here always stands in a string.
+    return (
+        line if line.isprintable() else "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+    )
 
 
 def plain(value: Any) -> Any:
@@ -44,9 +55,3 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return str(value)
-
-
-def _escape(char: str) -> str:
-    # json leaves bidirectional controls and lone surrogates as they are: terminals obey the former, and the
-    # latter cannot be encoded. JSON's own syntax prints, so what is escaped here always stands in a string.
-    return json.dumps(char)[1:-1]

@@ -91,7 +91,7 @@ def _components(finding: Finding) -> dict[str, Any]:
 def _identity(finding: Finding, report: Report) -> str:
     """Return what stays the same when lines move and measured numbers change."""
     parts = [relative_path(report.config), finding.code, finding.objective, finding.components]
-    return hashlib.sha256(json_line(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(json_line(parts).encode()).hexdigest()
 
 
 def _related(cause: Finding, report: Report) -> list[dict[str, Any]]:

@@ -136,7 +136,7 @@ def read_csv(text):
     for row in csv.DictReader(io.StringIO(text)):
         row = {key: re.sub("^'(?=[=+@-])", "", value) for key, value in row.items()}
         if row["code"]:
-            title = titled(row["code"], row["name"], json.loads(row["components"], strict=False))
+            title = titled(row["code"], row["name"], json.loads(row["components"]))
             yield line(row["level"], title, row["message"], row["file"], int(row["line"] or 0))
 
 

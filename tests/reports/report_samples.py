@@ -308,7 +308,7 @@ HOSTILE_NAMES = (
     "]]>&amp;&#60;",
     "{0} {name}",
     "www.example.org :tada:",
-    "\u2028\x00\ufffe",
+    "\u2028\x00\ufffe\x85",
     "x" * 60,
 )
 
