@@ -39,17 +39,19 @@ def render_sarif(reports: Sequence[Report]) -> str:
     driver = {"name": "lossdoctor", "version": __version__, "rules": rules, "notifications": descriptions}
     run = {
         "tool": {"driver": driver},
-        "invocations": [
-            {
-                "executionSuccessful": not any(report.failures for report in reports),
-                "toolExecutionNotifications": list(_notifications(reports, indices)),
-            }
-        ],
+        "invocations": [_invocation(reports, indices)],
         "originalUriBaseIds": {ROOT: {"description": {"text": "The folder in which lossdoctor was run."}}},
         "columnKind": "unicodeCodePoints",
         "results": [result for report in reports for result in _results(report, indices)],
     }
     return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _invocation(reports: Sequence[Report], indices: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "executionSuccessful": not any(report.failures for report in reports),
+        "toolExecutionNotifications": list(_notifications(reports, indices)),
+    }
 
 
 def _results(report: Report, indices: Mapping[str, int]) -> Iterator[dict[str, Any]]:
@@ -89,8 +91,8 @@ def _components(finding: Finding) -> dict[str, Any]:
 
 
 def _identity(finding: Finding, report: Report) -> str:
-    """Return what stays the same when lines move and measured numbers change."""
-    parts = [relative_path(report.config), finding.code, finding.objective, finding.components]
+    """Return what stays the same when lines move and measured numbers, which may order components, change."""
+    parts = [relative_path(report.config), finding.code, finding.objective, sorted(finding.components)]
     return hashlib.sha256(json_line(parts).encode()).hexdigest()
 
 

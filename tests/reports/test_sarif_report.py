@@ -6,7 +6,7 @@ from importlib import resources
 import jsonschema
 import pytest
 
-from lossdoctor.records import Location
+from lossdoctor.records import Location, Severity
 from lossdoctor.reports import render_sarif
 from lossdoctor.rules import registry
 
@@ -104,7 +104,8 @@ def fingerprints(*findings, **changes):
 
 def test_a_fingerprint_survives_moved_lines_and_other_numbers():
     moved = replace(LAB, location=Location(LAB.location.file, 90, 1), message="99.7 %", evidence={"joint_share": 0.997})
-    assert fingerprints(LAB) == fingerprints(moved) == fingerprints(LAB, objectives=())
+    reordered = replace(moved, components=("ab", "lab"), severity=Severity.WARNING)
+    assert fingerprints(LAB) == fingerprints(moved) == fingerprints(reordered) == fingerprints(LAB, objectives=())
 
 
 def test_a_fingerprint_tells_findings_apart():
