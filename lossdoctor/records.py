@@ -123,6 +123,7 @@ class Operation:
     result_shape: tuple[int, ...] = ()
     cuts_gradient: bool = False  #: something with gradient went in, and nothing with gradient came out
     location: Location | None = None  #: the line of the user's own source that called it
+    sum_of: tuple[str, ...] = ()  #: those of the components that are nothing but the sum of its elements
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,19 @@ class Duplication:
     component: str
     value: float
     doubled: float | None  #: None where the doubled batch did not give the component
+    tripled: float | None = None  #: with every sample three times; measured where something may have doubled
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The unweighted value of a component on a batch, and on the same batch with its images or sequences repeated."""
+
+    objective: str
+    component: str
+    value: float
+    tiled: float | None  #: None where the tiled batch did not give the component
+    factor: int  #: by which the number of elements grew
+    reads_elements: bool | None  #: it was computed from an output that has grown, too; None where none is known
 
 
 @dataclass(frozen=True)
@@ -267,6 +281,7 @@ class Examination:
     data: DataFacts | None = None
     anomalies: tuple[Anomaly, ...] | None = None
     duplications: tuple[Duplication, ...] | None = None
+    tilings: tuple[Tiling, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

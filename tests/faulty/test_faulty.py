@@ -253,3 +253,43 @@ class TestNotFinite:
         assert finding.components == (component,)
         assert finding.evidence["operation"] == operation
         assert place(finding) == marked("non_finite", mark)
+
+
+class TestReductions:
+    @pytest.mark.parametrize(
+        ("function", "model", "ratio", "mark"),
+        [
+            ("over_the_batch", "Denoiser", {"batch x2": 2, "batch x3": 3, "elements x4": 4}, "# fault: over the batch"),
+            ("over_the_pixels", "Denoiser", {"batch x2": 1, "batch x3": 1, "elements x4": 4}, "# fault: over the pix"),
+            ("bare_sum", "FixedBatch", None, "# fault: bare"),
+        ],
+    )
+    def test_sums_beside_means(self, function, model, ratio, mark):
+        report = lossdoctor.inspect(
+            config("reductions", model, function=function, weights={"pixels": 1.0, "edges": 1.0})
+        )
+        finding = only(report, "LD301")
+        assert errors(report) == {"LD301"}
+        assert finding.components == ("pixels",)
+        measured = finding.evidence["growth"]["pixels"]
+        if ratio is None:
+            assert measured["traced reduction"] == "sum"
+        else:
+            assert measured == pytest.approx({key: ratio[key] for key in measured}, rel=0.05)
+        assert place(finding) == marked("reductions", mark)
+
+    def test_tokens(self):
+        report = lossdoctor.inspect(config("reductions", "Tagger", "sentences", function="tagging"))
+        finding = only(report, "LD301")
+        assert finding.components == ("tags",)
+        assert finding.evidence["growth"]["tags"]["elements x2"] == pytest.approx(2, rel=0.05)
+
+    def test_all_alike_is_a_note(self):
+        report = lossdoctor.inspect(config("reductions", "Denoiser", step="all_sums"))
+        finding = only(report, "LD301")
+        assert (finding.severity, set(finding.components)) == (NOTE, {"pixels", "colours"})
+
+    @pytest.mark.parametrize("model", ["Denoiser", "FixedBatch"])
+    def test_a_mean_by_hand_is_no_sum(self, model):
+        report = lossdoctor.inspect(config("reductions", model, function="mean_by_hand"))
+        assert not [finding for finding in report.findings if finding.code == "LD301"]
