@@ -270,6 +270,15 @@ class Tiling:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """What became of the loss on a batch, or an output, that is rare but real, such as one with a black image."""
+
+    name: str
+    anomalies: tuple[Anomaly, ...] = ()  #: of the components that are not finite there
+    refused: str | None = None  #: why the user's code could not be run on it
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -282,6 +291,7 @@ class Examination:
     anomalies: tuple[Anomaly, ...] | None = None
     duplications: tuple[Duplication, ...] | None = None
     tilings: tuple[Tiling, ...] | None = None
+    edges: tuple[Edge, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

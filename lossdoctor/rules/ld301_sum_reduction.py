@@ -11,10 +11,14 @@ from ..config.keys import dotted
 from ..records import Duplication, Examination, Finding, Location, ObjectiveReport, Severity, Tiling
 from .base import Case, Rule, effect_of, listing
 
-#: How far an exponent may be from a whole number. The logarithm of the number of samples, in a contrastive loss of two,
+#: How far an exponent may be from those of a sum. The logarithm of the number of samples, in a contrastive loss of two,
 #: has the exponents 1 and 0.86 when they are doubled and tripled; the seams of a tiled image of 8 pixels a side change
 #: a total variation by 7 %, an exponent by 0.05.
 TOLERANCE = 0.1
+
+#: How far the exponents for two and three copies may be apart: a contrastive loss, summed over n samples, which is
+#: n times the logarithm of n, has 2 and 1.87 for n = 2. A value that is zero but for rounding has any.
+CONSISTENT = 0.15
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class SumReduction(Rule):
 
     Measured, whatever the loss is written in: the batch is duplicated (x1 for a mean, x2 and x3 for a sum), the images
     are tiled or the sequences repeated (x1 for a mean, x4 or x2 for a sum). A component counts as a sum where the
-    exponent of its growth is 1, or 2 for a sum over pairs, within 0.1. A contrastive loss, whose logarithm grows with
-    the number of samples, is no sum; nor is a divergence that is summed over latent dimensions, as it should be. Where
+    exponent of its growth is between 1 and 2 (a sum over pairs), within 0.1. A contrastive loss, whose logarithm grows
+    with the number of samples, is no sum; nor is a divergence summed over latent dimensions, as it should be. Where
     the user's code refuses the made batch, `reduction="sum"` of the operation that is the component decides; the
     evidence says which it was.
 
@@ -144,7 +148,7 @@ def _ratio_of_tiling(fact: Tiling | None) -> dict[str, float]:
 
 
 def _exponent(ratios: Mapping[int, float | None]) -> float | None:
-    """Return the exponent of the growth; NaN where it is none, or not the same for every factor."""
+    """Return the least exponent of the growth; NaN where it is none, or not the same for every factor."""
     exponents = [
         math.log(ratio) / math.log(factor) if ratio > 0 and math.isfinite(ratio) else math.nan
         for factor, ratio in ratios.items()
@@ -152,12 +156,12 @@ def _exponent(ratios: Mapping[int, float | None]) -> float | None:
     ]
     if not exponents:
         return None
-    return exponents[0] if max(exponents) - min(exponents) <= TOLERANCE else math.nan
+    return min(exponents) if max(exponents) - min(exponents) <= CONSISTENT else math.nan
 
 
 def _is_sum(exponent: float | None) -> bool:
-    """Whether a value grows with the number of elements, or of pairs of them."""
-    return exponent is not None and min(abs(exponent - 1), abs(exponent - 2)) <= TOLERANCE
+    """Whether a value grows at least with the number of elements, at most with that of the pairs of them."""
+    return exponent is not None and 1 - TOLERANCE <= exponent <= 2 + TOLERANCE
 
 
 def _is_mean_of_elements(growth: Growth) -> bool:

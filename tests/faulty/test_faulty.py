@@ -293,3 +293,36 @@ class TestReductions:
     def test_a_mean_by_hand_is_no_sum(self, model):
         report = lossdoctor.inspect(config("reductions", model, function="mean_by_hand"))
         assert not [finding for finding in report.findings if finding.code == "LD301"]
+
+
+class TestEdges:
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "component", "edge", "operation", "mark"),
+        [
+            ("Denoiser", "batches", "root_of_squares", "distance", "equals the target", "sqrt", "# fault: sqrt"),
+            ("Denoiser", "batches", "relative", "relative", "black", "div", "# fault: div"),
+            ("Denoiser", "batches", "per_sample_mask", "masked", "empty mask", "div", "# fault: empty"),
+            ("Wave", "tones", "log_spectrum", "spectrum", "silent", "log", "# fault: log"),
+            ("Tagger", "partly_labelled", "supervised", "ce", "without a single", "cross_entropy", "# fault: ce"),
+            ("Tagger", "partly_labelled", "nearest", "spread", "equal", "sqrt", "# fault: equal"),
+        ],
+    )
+    def test_every_edge(self, model, data, function, component, edge, operation, mark):
+        report = lossdoctor.inspect(config("edges", model, data, function=function))
+        finding = only(report, "LD607")
+        assert errors(report) == set()
+        assert (finding.severity, finding.components) == (WARNING, (component,))
+        assert any(edge in name for name in finding.evidence["edges"])
+        assert finding.evidence["operation"] == operation
+        assert place(finding) == marked("edges", mark)
+
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "arguments"),
+        [
+            ("Denoiser", "batches", "masked_mean", {}),  # a mask of 70 %: no batch is without an element
+            ("Tagger", "partly_labelled", "supervised", {"labelled": 0.9}),  # nor one without a label
+        ],
+    )
+    def test_what_does_not_happen(self, model, data, function, arguments):
+        report = lossdoctor.inspect(config("edges", model, data, data_args=arguments, function=function))
+        assert not [finding for finding in report.findings if finding.code == "LD607"]

@@ -52,6 +52,16 @@ def test_a_logarithm_of_the_number_of_samples_is_no_sum(samples):
     assert check("LD301", case(BOTH, duplications=doubled(ratios[0], tripled=ratios[1]))) == []
 
 
+@pytest.mark.parametrize("samples", [2, 3, 8, 64])
+def test_a_sum_of_logarithms_of_the_number_of_samples_is_one(samples):
+    ratios = [k * math.log(k * samples) / math.log(samples) for k in (2, 3)]
+    assert check("LD301", case(BOTH, duplications=doubled(ratios[0], tripled=ratios[1])))
+
+
+def test_a_value_of_zero_but_for_rounding_is_no_sum():
+    assert check("LD301", case(BOTH, duplications=doubled(2.1, tripled=6.0))) == []
+
+
 def test_a_constant_beside_a_weight_that_balances_it_is_a_note():
     (finding,) = check("LD301", case(BALANCED, duplications=doubled(2.0, tripled=3.0)))
     assert finding.severity is Severity.NOTE

@@ -119,12 +119,18 @@ def answering(model: nn.Module, output: Any) -> Iterator[list[Any]]:
         hook.remove()
 
 
+def by_component(losses: Losses) -> dict[tuple[str, str], Tensor]:
+    """Return the scalars of all components."""
+    return {
+        (objective, name): scalar for objective, group in losses.objectives.items() for name, scalar in group.items()
+    }
+
+
 def values_of(losses: Losses) -> Values:
     """Return the values of all components, with one wait for the device."""
     scalars = {
-        (objective, name): scalar.detach().to(torch.promote_types(scalar.dtype, torch.float32))
-        for objective, group in losses.objectives.items()
-        for name, scalar in group.items()
+        key: scalar.detach().to(torch.promote_types(scalar.dtype, torch.float32))
+        for key, scalar in by_component(losses).items()
     }
     device = next((scalar.device for scalar in scalars.values() if scalar.device.type != "cpu"), torch.device("cpu"))
     values = torch.stack([scalar.to(device) for scalar in scalars.values()]).tolist()

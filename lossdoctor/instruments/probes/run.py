@@ -11,6 +11,7 @@ from ...setup.build import Setup
 from ...setup.preserve import preserved
 from ...setup.user_code import blaming
 from .duplication import probe_duplication
+from .edges import probe_edges
 from .replay import Replay
 from .tiling import probe_tiling
 
@@ -18,6 +19,7 @@ from .tiling import probe_tiling
 PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "duplications": probe_duplication,
     "tilings": probe_tiling,
+    "edges": probe_edges,
 }
 
 

@@ -7,10 +7,13 @@ Costs a forward of an image of four times the area, or of a sequence of twice th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from ...errors import LossDoctorError
 from ...records import Tiling
@@ -19,7 +22,7 @@ from ...setup.loss import Losses
 from ..autograd_graph import ancestors
 from ..tensors import tensors_in
 from .made_batches import is_by_sample, size_of
-from .replay import NotApplicableError, Replay, values_of
+from .replay import NotApplicableError, Replay, by_component, values_of
 
 #: A plane smaller than this is a matrix, such as a rotation or a camera's, and no image.
 LEAST_SIDE = 8
@@ -40,10 +43,9 @@ def probe_tiling(replay: Replay) -> tuple[Tiling, ...]:
     more samples.
     """
     losses, factor = _larger(replay)
-    values = values_of(losses)
-    grown = _grown(replay.original, losses)
+    values, reads = values_of(losses), _reads_elements(replay, losses)
     return tuple(
-        Tiling(objective, name, value, values.get((objective, name)), factor, _reads(losses, objective, name, grown))
+        Tiling(objective, name, value, values.get((objective, name)), factor, reads.get((objective, name)))
         for (objective, name), value in replay.values.items()
     )
 
@@ -86,12 +88,18 @@ def _tiled(tensor: Tensor, planes: set[tuple[int, ...]], size: int) -> Tensor:
 
 
 def _repeating(dim: int, length: int, size: int) -> Callable[[Tensor], Tensor]:
-    """Return what repeats every tensor along a dimension in which it is as long as the first one."""
+    """Return what repeats every tensor along a dimension that is as long as the first one's, or a multiple of it.
+
+    The samples of a signal are a multiple of the frames of its spectrogram.
+    """
 
     def repeat(tensor: Tensor) -> Tensor:
-        if tensor.dim() <= dim or not is_by_sample(tensor, size) or tensor.shape[dim] != length:
+        along = tensor.dim() - 1 if dim > 1 else dim
+        if tensor.dim() < 2 or not is_by_sample(tensor, size):
             return tensor
-        return tensor.repeat(*(2 if dim == at else 1 for at in range(tensor.dim())))
+        if tensor.shape[along] != length and (length < LEAST_SIDE or tensor.shape[along] % length):
+            return tensor
+        return tensor.repeat(*(2 if along == at else 1 for at in range(tensor.dim())))
 
     return repeat
 
@@ -104,19 +112,38 @@ def _keeps_samples(original: Losses, larger: Losses, size: int) -> bool:
     )
 
 
-def _grown(original: Losses, larger: Losses) -> list[Tensor]:
-    """Return the tensors of the output that have become larger."""
-    before = tensors_in(original.output)
-    return [
-        tensor
-        for name, tensor in tensors_in(larger.output).items()
-        if name in before and tensor.numel() > before[name].numel()
-    ]
+def _reads_elements(replay: Replay, larger: Losses) -> dict[tuple[str, str], bool]:
+    """Return which components have more elements to reduce; nothing where the model's output is unknown.
+
+    They are computed from an output that has grown, or reduce something inside the model that has. A divergence of a
+    latent vector does neither.
+    """
+    before = tensors_in(replay.original.output)
+    after = tensors_in(larger.output)
+    if not before:
+        return {}
+    grown = [after[name] for name, tensor in before.items() if name in after and after[name].numel() > tensor.numel()]
+    scalars = by_component(larger)
+    reads = {key: any(tensor.grad_fn in ancestors([scalar]) for tensor in grown) for key, scalar in scalars.items()}
+    if not all(reads.values()):
+        original = by_component(replay.losses_on(replay.batch))
+        for key, scalar in scalars.items():
+            reads[key] |= key in original and _reduced(scalar) > _reduced(original[key])
+    return reads
 
 
-def _reads(losses: Losses, objective: str, component: str, grown: list[Tensor]) -> bool | None:
-    """Return whether a component was computed from an output that has become larger; None where none is known."""
-    if not tensors_in(losses.output) or (scalar := losses.objectives.get(objective, {}).get(component)) is None:
-        return None
-    nodes = ancestors([scalar])
-    return any(tensor.grad_fn in nodes for tensor in grown)
+def _reduced(scalar: Tensor) -> int:
+    """Return how many elements enter the reductions of a component, up to the layers that made them."""
+    return sum(map(_entering, ancestors([scalar], unless=_is_layer)))
+
+
+def _entering(node: Node) -> int:
+    """Return how many elements enter a reduction; 0 for what is none."""
+    saved: Any = node
+    if node.name().startswith(("Mean", "Sum")):
+        return math.prod(saved._saved_self_sym_sizes)
+    return saved._saved_self.numel() if "Loss" in node.name() and hasattr(node, "_saved_self") else 0
+
+
+def _is_layer(node: Node) -> bool:
+    return node.name().startswith(("Addmm", "Mm", "Bmm", "Convolution", "NativeBatchNorm", "NativeLayerNorm"))
