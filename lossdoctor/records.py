@@ -279,6 +279,23 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class HalfPrecision:
+    """A component that is sound in fp32 and not in half precision."""
+
+    objective: str
+    component: str
+    precision: str  #: "fp16" or "bf16"
+    configured: bool  #: it is the precision that the loss is meant to be trained in
+    where: str  #: "value" or "gradient"
+    problem: str  #: "not finite" or "zero"
+    by_range: bool = False  #: only in fp16, whose range is narrow; in both it is the precision
+    largest_gradient: float | None = None  #: the largest element of its gradient in fp32, unscaled
+    largest_result: float | None = None  #: of the operation, in fp32
+    operation: str | None = None  #: that made the first NaN or infinity
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -292,6 +309,7 @@ class Examination:
     duplications: tuple[Duplication, ...] | None = None
     tilings: tuple[Tiling, ...] | None = None
     edges: tuple[Edge, ...] | None = None
+    half_precision: tuple[HalfPrecision, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

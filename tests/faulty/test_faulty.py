@@ -326,3 +326,24 @@ class TestEdges:
     def test_what_does_not_happen(self, model, data, function, arguments):
         report = lossdoctor.inspect(config("edges", model, data, data_args=arguments, function=function))
         assert not [finding for finding in report.findings if finding.code == "LD607"]
+
+
+class TestHalfPrecision:
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "component", "operation", "reason", "mark"),
+        [
+            ("Enhancer", "batches", "energy", "energy", "square", "range", "# fault: overflow"),
+            ("Enhancer", "batches", "chroma", "chroma", "div", "range", "# fault: eps"),
+            ("Critic", "rows", "certainty", "certainty", "log", "precision", "# fault: log"),
+        ],
+    )
+    @pytest.mark.parametrize("precision", ["fp32", "fp16"])
+    def test_every_way(self, model, data, function, component, operation, reason, mark, precision):
+        setup = config("half", model, data, measure={"precision": precision}, function=function)
+        report = lossdoctor.inspect(setup)
+        finding = next(finding for finding in report.findings if finding.code == "LD603")
+        assert finding.severity is (ERROR if precision == "fp16" else NOTE)
+        assert errors(report) == ({"LD603"} if precision == "fp16" else set())
+        assert finding.components == (component,)
+        assert (finding.evidence["operation"], finding.evidence["reason"]) == (operation, reason)
+        assert place(finding) == marked("half", mark)

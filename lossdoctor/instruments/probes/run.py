@@ -12,6 +12,7 @@ from ...setup.preserve import preserved
 from ...setup.user_code import blaming
 from .duplication import probe_duplication
 from .edges import probe_edges
+from .half_precision import probe_half_precision
 from .replay import Replay
 from .tiling import probe_tiling
 
@@ -20,6 +21,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "duplications": probe_duplication,
     "tilings": probe_tiling,
     "edges": probe_edges,
+    "half_precision": probe_half_precision,
 }
 
 
