@@ -123,6 +123,7 @@ class Operation:
     result_shape: tuple[int, ...] = ()
     cuts_gradient: bool = False  #: something with gradient went in, and nothing with gradient came out
     location: Location | None = None  #: the line of the user's own source that called it
+    sum_of: tuple[str, ...] = ()  #: those of the components that are nothing but the sum of its elements
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,45 @@ class Duplication:
     component: str
     value: float
     doubled: float | None  #: None where the doubled batch did not give the component
+    tripled: float | None = None  #: with every sample three times; measured where something may have doubled
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The unweighted value of a component on a batch, and on the same batch with its images or sequences repeated."""
+
+    objective: str
+    component: str
+    value: float
+    tiled: float | None  #: None where the tiled batch did not give the component
+    factor: int  #: by which the number of elements grew
+    reads_elements: bool | None  #: it was computed from an output that has grown, too; None where none is known
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What became of the loss on a batch, or an output, that is rare but real, such as one with a black image."""
+
+    name: str
+    anomalies: tuple[Anomaly, ...] = ()  #: of the components that are not finite there
+    refused: str | None = None  #: why the user's code could not be run on it
+
+
+@dataclass(frozen=True)
+class HalfPrecision:
+    """A component that is sound in fp32 and not in half precision."""
+
+    objective: str
+    component: str
+    precision: str  #: "fp16" or "bf16"
+    configured: bool  #: it is the precision that the loss is meant to be trained in
+    where: str  #: "value" or "gradient"
+    problem: str  #: "not finite" or "zero"
+    by_range: bool = False  #: only in fp16, whose range is narrow; in both it is the precision
+    largest_gradient: float | None = None  #: the largest element of its gradient in fp32, unscaled
+    largest_result: float | None = None  #: of the operation, in fp32
+    operation: str | None = None  #: that made the first NaN or infinity
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -267,6 +307,9 @@ class Examination:
     data: DataFacts | None = None
     anomalies: tuple[Anomaly, ...] | None = None
     duplications: tuple[Duplication, ...] | None = None
+    tilings: tuple[Tiling, ...] | None = None
+    edges: tuple[Edge, ...] | None = None
+    half_precision: tuple[HalfPrecision, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

@@ -19,8 +19,7 @@ from ..records import Anomaly, Location, ObjectiveGradients
 from ..setup.build import Setup
 from ..setup.loss import Losses
 from ..setup.user_code import blaming, calling_line, is_user_file
-from .autograd_graph import ancestors
-from .ownership import trainable
+from .autograd_graph import ancestors, leaf_tensors
 from .trace import Event, LossTrace, before
 
 
@@ -55,12 +54,22 @@ def _anomalies_of(setup: Setup, objective: ObjectiveGradients) -> Iterator[Anoma
         bad_value = next((i for i, value in enumerate(values) if value is not None and not math.isfinite(value)), None)
         bad_gradient = next((i for i in range(len(values)) if not _has_finite_gradient(objective, i, k)), None)
         if bad_value is not None:
-            event = _first_bad_event(setup, objective.name, name, bad_value)
-            operation, location = (event.name, event.location) if event else (None, None)
-            yield Anomaly(objective.name, name, "value", bad_value, operation, location)
+            yield trace_anomaly(setup, objective.name, name, "value", bad_value)
         elif bad_gradient is not None:
-            operation, location = _first_bad_backward(setup, objective.name, name, bad_gradient)
-            yield Anomaly(objective.name, name, "gradient", bad_gradient, operation, location)
+            yield trace_anomaly(setup, objective.name, name, "gradient", bad_gradient)
+
+
+def trace_anomaly(setup: Setup, objective: str, component: str, where: str, batch: int) -> Anomaly:
+    """Return which operation made a component's value or gradient, as `where` says, not finite on a batch.
+
+    Raises LossDoctorError where the loss cannot be traced.
+    """
+    if where == "gradient":
+        operation, location = _first_bad_backward(setup, objective, component, batch)
+    else:
+        event = _first_bad_event(setup, objective, component, batch)
+        operation, location = (event.name, event.location) if event else (None, None)
+    return Anomaly(objective, component, where, batch, operation, location)
 
 
 def _has_finite_gradient(objective: ObjectiveGradients, batch: int, k: int) -> bool:
@@ -85,7 +94,7 @@ def _first_bad_backward(setup: Setup, objective: str, component: str, batch: int
     """Return the first backward node that turned a finite gradient into something else, and the line of its forward."""
     with torch.autograd.set_detect_anomaly(True, check_nan=False):
         scalar = _component(setup.evaluate(batch), objective, component)
-    if scalar is None:
+    if scalar is None or not scalar.requires_grad:
         return None, None
     culprits: list[Node] = []
 
@@ -98,7 +107,7 @@ def _first_bad_backward(setup: Setup, objective: str, component: str, batch: int
 
     handles = [watch(node) for node in ancestors([scalar])]
     with blaming(f"differentiating {component}"):
-        torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
+        torch.autograd.grad(scalar, list(leaf_tensors(scalar)), allow_unused=True)
     for handle in handles:  # a parameter's node outlives the graph where somebody holds on to it
         handle.remove()
     if not culprits:

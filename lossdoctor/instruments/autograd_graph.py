@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from torch import Tensor
 from torch.autograd.graph import Node
 
 
-def ancestors(tensors: Iterable[Tensor]) -> set[Node]:
-    """Return every node of the graph that the tensors were computed through."""
+def ancestors(tensors: Iterable[Tensor], unless: Callable[[Node], bool] | None = None) -> set[Node]:
+    """Return every node of the graph that the tensors were computed through, not beyond those that `unless` names."""
     pending = [tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None]
     seen: set[Node] = set(pending)
     while pending:
-        for node, _ in pending.pop().next_functions:
+        last = pending.pop()
+        for node, _ in () if unless is not None and unless(last) else last.next_functions:
             if node is not None and node not in seen:
                 seen.add(node)
                 pending.append(node)
@@ -22,7 +23,12 @@ def ancestors(tensors: Iterable[Tensor]) -> set[Node]:
 
 def leaves(tensor: Tensor) -> set[int]:
     """Return the ids of the leaf tensors, parameters among them, that a tensor has a gradient path to."""
+    return set(map(id, leaf_tensors(tensor)))
+
+
+def leaf_tensors(tensor: Tensor) -> list[Tensor]:
+    """Return the leaf tensors, parameters among them, that a tensor has a gradient path to."""
     if tensor.is_leaf:
-        return {id(tensor)} if tensor.requires_grad else set()
+        return [tensor] if tensor.requires_grad else []
     variables = (getattr(node, "variable", None) for node in ancestors([tensor]))
-    return {id(variable) for variable in variables if variable is not None}
+    return [variable for variable in variables if variable is not None]

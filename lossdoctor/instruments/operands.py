@@ -65,6 +65,10 @@ class OperandObserver:
             for objective, group in losses.objectives.items()
             for name, scalar in group.items()
         }
+        for objective, group in losses.objectives.items():
+            for name, scalar in group.items():
+                if (summed := trace.summed(scalar)) is not None:
+                    summed.sum_of += (f"{objective}.{name}",)
         times = Counter[_Role]()
         for event in trace.events:
             for role in _roles(event, components):
@@ -97,6 +101,7 @@ def _joined(role: _Role, events: Sequence[Event]) -> Operation:
         result_shape=first.result_shape,
         cuts_gradient=role.cuts_gradient,
         location=role.location,
+        sum_of=() if role.cuts_gradient else first.sum_of,
     )
 
 

@@ -80,6 +80,7 @@ class Event:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     per_element: bool = False  #: a comparison that gave a number for every element,
     reductions: set[str] = field(default_factory=set)  #: and what has become of them
+    sum_of: tuple[str, ...] = ()  #: components that are nothing but the sum of its elements
     difference: Difference | None = None
     elements: Elements | None = None
     finite: bool = True  #: known only to a trace that looks at every number
@@ -295,6 +296,16 @@ class LossTrace(TorchFunctionMode):
         """Return whether a component, or a part of it, came out of the model's own forward as one number."""
         scalars = before(self.maker(scalar), unless=lambda event: event.in_model or math.prod(event.result_shape) > 1)
         return any(event.in_model and math.prod(event.result_shape) == 1 for event in scalars)
+
+    def summed(self, scalar: Tensor) -> Event | None:
+        """Return the comparison that a component is nothing but the sum of; None where something scales it."""
+        event = self.maker(scalar)
+        while event is not None and event.name in RESHAPING and event.inputs:
+            event = event.inputs[0]
+        if event is None or event.arguments.get("reduction") == "sum":
+            return event
+        elements = event.inputs[0].elements if event.name == "sum" and event.inputs else None
+        return elements.comparison if elements and elements.reduction in (None, "sum") else None
 
     def release(self) -> None:
         """Let go of the graph, whose saved tensors would otherwise live as long as any event of this trace."""

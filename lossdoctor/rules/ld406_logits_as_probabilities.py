@@ -40,7 +40,7 @@ class LogitsAsProbabilities(Rule):
     name: ClassVar[str] = "logits-as-probabilities"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
-    explains: ClassVar[tuple[str, ...]] = ("LD404", "LD502", "LD701", "LD705")
+    explains: ClassVar[tuple[str, ...]] = ("LD301", "LD404", "LD502", "LD701", "LD705")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every loss of probabilities that is given clamped logits."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,7 @@ def to(batch: Batch, device: torch.device) -> Batch:
         moved = batch.detach().to(device, copy=True)
         return moved.requires_grad_(batch.requires_grad) if batch.requires_grad else moved
     if isinstance(batch, Mapping):
-        moved_items = {key: to(value, device) for key, value in batch.items()}
-        return moved_items if type(batch) is dict else _rebuilt(batch, moved_items)
+        return rebuilt(batch, {key: to(value, device) for key, value in batch.items()})
     if isinstance(batch, PackedSequence):  # a named tuple whose lengths have to stay on the host
         indices = (to(batch.sorted_indices, device), to(batch.unsorted_indices, device))
         return PackedSequence(to(batch.data, device), batch.batch_sizes, *indices)
@@ -102,7 +102,26 @@ def to(batch: Batch, device: torch.device) -> Batch:
     return batch
 
 
-def _rebuilt(batch: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+def changed(batch: Batch, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Return a batch, or a model's output, with every tensor changed; containers are rebuilt, all else is kept."""
+    if isinstance(batch, torch.Tensor):
+        return change(batch)
+    if isinstance(batch, Mapping):
+        return rebuilt(batch, {key: changed(value, change) for key, value in batch.items()})
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(changed(value, change) for value in batch))
+    if isinstance(batch, (tuple, list)):
+        return type(batch)(changed(value, change) for value in batch)
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        fields = {field.name: changed(getattr(batch, field.name), change) for field in dataclasses.fields(batch)}
+        return dataclasses.replace(batch, **fields)
+    return batch
+
+
+def rebuilt(batch: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    """Return a mapping of the type of another; a dictionary where the type cannot be made from one."""
+    if type(batch) is dict:
+        return items
     try:
         return type(batch)(items)  # type: ignore[call-arg]
     except TypeError:

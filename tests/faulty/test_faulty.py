@@ -253,3 +253,97 @@ class TestNotFinite:
         assert finding.components == (component,)
         assert finding.evidence["operation"] == operation
         assert place(finding) == marked("non_finite", mark)
+
+
+class TestReductions:
+    @pytest.mark.parametrize(
+        ("function", "model", "ratio", "mark"),
+        [
+            ("over_the_batch", "Denoiser", {"batch x2": 2, "batch x3": 3, "elements x4": 4}, "# fault: over the batch"),
+            ("over_the_pixels", "Denoiser", {"batch x2": 1, "batch x3": 1, "elements x4": 4}, "# fault: over the pix"),
+            ("bare_sum", "FixedBatch", None, "# fault: bare"),
+        ],
+    )
+    def test_sums_beside_means(self, function, model, ratio, mark):
+        report = lossdoctor.inspect(
+            config("reductions", model, function=function, weights={"pixels": 1.0, "edges": 1.0})
+        )
+        finding = only(report, "LD301")
+        assert errors(report) == {"LD301"}
+        assert finding.components == ("pixels",)
+        measured = finding.evidence["growth"]["pixels"]
+        if ratio is None:
+            assert measured["traced reduction"] == "sum"
+        else:
+            assert measured == pytest.approx({key: ratio[key] for key in measured}, rel=0.05)
+        assert place(finding) == marked("reductions", mark)
+
+    def test_tokens(self):
+        report = lossdoctor.inspect(config("reductions", "Tagger", "sentences", function="tagging"))
+        finding = only(report, "LD301")
+        assert finding.components == ("tags",)
+        assert finding.evidence["growth"]["tags"]["elements x2"] == pytest.approx(2, rel=0.05)
+
+    def test_all_alike_is_a_note(self):
+        report = lossdoctor.inspect(config("reductions", "Denoiser", step="all_sums"))
+        finding = only(report, "LD301")
+        assert (finding.severity, set(finding.components)) == (NOTE, {"pixels", "colours"})
+
+    @pytest.mark.parametrize("model", ["Denoiser", "FixedBatch"])
+    def test_a_mean_by_hand_is_no_sum(self, model):
+        report = lossdoctor.inspect(config("reductions", model, function="mean_by_hand"))
+        assert not [finding for finding in report.findings if finding.code == "LD301"]
+
+
+class TestEdges:
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "component", "edge", "operation", "mark"),
+        [
+            ("Denoiser", "batches", "root_of_squares", "distance", "equals the target", "sqrt", "# fault: sqrt"),
+            ("Denoiser", "batches", "relative", "relative", "black", "div", "# fault: div"),
+            ("Denoiser", "batches", "per_sample_mask", "masked", "empty mask", "div", "# fault: empty"),
+            ("Wave", "tones", "log_spectrum", "spectrum", "silent", "log", "# fault: log"),
+            ("Tagger", "partly_labelled", "supervised", "ce", "without a single", "cross_entropy", "# fault: ce"),
+            ("Tagger", "partly_labelled", "nearest", "spread", "equal", "sqrt", "# fault: equal"),
+        ],
+    )
+    def test_every_edge(self, model, data, function, component, edge, operation, mark):
+        report = lossdoctor.inspect(config("edges", model, data, function=function))
+        finding = only(report, "LD607")
+        assert errors(report) == set()
+        assert (finding.severity, finding.components) == (WARNING, (component,))
+        assert any(edge in name for name in finding.evidence["edges"])
+        assert finding.evidence["operation"] == operation
+        assert place(finding) == marked("edges", mark)
+
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "arguments"),
+        [
+            ("Denoiser", "batches", "masked_mean", {}),  # a mask of 70 %: no batch is without an element
+            ("Tagger", "partly_labelled", "supervised", {"labelled": 0.9}),  # nor one without a label
+        ],
+    )
+    def test_what_does_not_happen(self, model, data, function, arguments):
+        report = lossdoctor.inspect(config("edges", model, data, data_args=arguments, function=function))
+        assert not [finding for finding in report.findings if finding.code == "LD607"]
+
+
+class TestHalfPrecision:
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "component", "operation", "reason", "mark"),
+        [
+            ("Enhancer", "batches", "energy", "energy", "square", "range", "# fault: overflow"),
+            ("Enhancer", "batches", "chroma", "chroma", "div", "range", "# fault: eps"),
+            ("Critic", "rows", "certainty", "certainty", "log", "precision", "# fault: log"),
+        ],
+    )
+    @pytest.mark.parametrize("precision", ["fp32", "fp16"])
+    def test_every_way(self, model, data, function, component, operation, reason, mark, precision):
+        setup = config("half", model, data, measure={"precision": precision}, function=function)
+        report = lossdoctor.inspect(setup)
+        finding = next(finding for finding in report.findings if finding.code == "LD603")
+        assert finding.severity is (ERROR if precision == "fp16" else NOTE)
+        assert errors(report) == ({"LD603"} if precision == "fp16" else set())
+        assert finding.components == (component,)
+        assert (finding.evidence["operation"], finding.evidence["reason"]) == (operation, reason)
+        assert place(finding) == marked("half", mark)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import LossDoctorError
-from ...setup.batches import Batch, target_of, to
+from ...setup.batches import Batch, changed, target_of, to
 from ...setup.build import Setup
 from ...setup.loss import Losses
 
@@ -42,7 +42,7 @@ class Replay:
 
     @cached_property
     def original(self) -> Losses:
-        """What the loss gives as it is. Scalars, and an output that is one tensor, are detached."""
+        """What the loss gives as it is. Scalars and outputs are detached."""
         return _detached(self.setup.evaluate(self.index))
 
     @cached_property
@@ -76,7 +76,11 @@ class Replay:
 
     def on_batch(self, batch: Batch) -> Values:
         """Return the values on a made batch."""
-        return values_of(self.setup.evaluate_on(batch, self.index))
+        return values_of(self.losses_on(batch))
+
+    def losses_on(self, batch: Batch) -> Losses:
+        """Return what the loss gives, with its graph, on a made batch."""
+        return self.setup.evaluate_on(batch, self.index)
 
     def on_output(self, output: Any) -> Losses:
         """Return what the loss gives, with its graph, where the model answers `output`.
@@ -115,12 +119,18 @@ def answering(model: nn.Module, output: Any) -> Iterator[list[Any]]:
         hook.remove()
 
 
+def by_component(losses: Losses) -> dict[tuple[str, str], Tensor]:
+    """Return the scalars of all components."""
+    return {
+        (objective, name): scalar for objective, group in losses.objectives.items() for name, scalar in group.items()
+    }
+
+
 def values_of(losses: Losses) -> Values:
     """Return the values of all components, with one wait for the device."""
     scalars = {
-        (objective, name): scalar.detach().to(torch.promote_types(scalar.dtype, torch.float32))
-        for objective, group in losses.objectives.items()
-        for name, scalar in group.items()
+        key: scalar.detach().to(torch.promote_types(scalar.dtype, torch.float32))
+        for key, scalar in by_component(losses).items()
     }
     device = next((scalar.device for scalar in scalars.values() if scalar.device.type != "cpu"), torch.device("cpu"))
     values = torch.stack([scalar.to(device) for scalar in scalars.values()]).tolist()
@@ -132,5 +142,4 @@ def _detached(losses: Losses) -> Losses:
         objective: {name: scalar.detach() for name, scalar in group.items()}
         for objective, group in losses.objectives.items()
     }
-    output = losses.output
-    return Losses(objectives, output.detach() if isinstance(output, Tensor) else output)
+    return Losses(objectives, changed(losses.output, Tensor.detach))

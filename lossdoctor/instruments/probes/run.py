@@ -9,12 +9,19 @@ from ...errors import LossDoctorError
 from ...progress import OnProgress
 from ...setup.build import Setup
 from ...setup.preserve import preserved
+from ...setup.user_code import blaming
 from .duplication import probe_duplication
+from .edges import probe_edges
+from .half_precision import probe_half_precision
 from .replay import Replay
+from .tiling import probe_tiling
 
 #: Every probe, by the field of `Examination` that holds its facts. A new probe is a module and a line here.
 PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "duplications": probe_duplication,
+    "tilings": probe_tiling,
+    "edges": probe_edges,
+    "half_precision": probe_half_precision,
 }
 
 
@@ -28,7 +35,7 @@ def run_probes(setup: Setup, skipped: dict[str, str], on_progress: OnProgress) -
     for step, (field, probe) in enumerate(PROBES.items()):
         on_progress("probing", step, len(PROBES))
         try:
-            with preserved(setup.model):
+            with preserved(setup.model), blaming("probing with a made-up batch or output"):
                 facts[field] = probe(replay)
         except LossDoctorError as error:
             skipped[field] = error.message
