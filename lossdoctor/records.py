@@ -256,6 +256,35 @@ class Duplication:
 
 
 @dataclass(frozen=True)
+class TotalComponent:
+    """What a component contributes to the scalar that is backpropagated."""
+
+    name: str
+    weight: float  #: that it should have
+    effective: float | None  #: that it has: the part of ∇total along its gradient; None where others share that
+    response: float | None = None
+    """d total / d (weight · value) as its weight grows: 1 where the weight multiplies it. None: not asked for."""
+
+
+@dataclass(frozen=True)
+class JointCoefficient:
+    """What components contribute whose gradients are so much alike that they cannot be told apart."""
+
+    components: tuple[str, ...]
+    effective: float  #: coefficient of their weighted sum, which should be 1
+
+
+@dataclass(frozen=True)
+class Total:
+    """The scalar that is backpropagated for one objective, taken apart into its components."""
+
+    objective: str
+    components: tuple[TotalComponent, ...]
+    residual: float  #: norm of the part of ∇total that is no component's, in parts of ‖∇total‖
+    joint: JointCoefficient | None = None
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -267,6 +296,7 @@ class Examination:
     data: DataFacts | None = None
     anomalies: tuple[Anomaly, ...] | None = None
     duplications: tuple[Duplication, ...] | None = None
+    totals: tuple[Total, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

@@ -11,10 +11,12 @@ from ...setup.build import Setup
 from ...setup.preserve import preserved
 from .duplication import probe_duplication
 from .replay import Replay
+from .totals import probe_totals
 
 #: Every probe, by the field of `Examination` that holds its facts. A new probe is a module and a line here.
 PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "duplications": probe_duplication,
+    "totals": probe_totals,
 }
 
 

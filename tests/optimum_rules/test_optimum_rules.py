@@ -1,0 +1,63 @@
+"""Setups in user code for the rules about optima, targets, totals and inputs: found where it is wrong, silent else."""
+
+from pathlib import Path
+
+import pytest
+
+import lossdoctor
+from lossdoctor.config.load import parse_config
+from lossdoctor.records import Severity
+
+HERE = Path(__file__).parent
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+
+
+def inspect(module, model="Net", data="batches", data_args=None, **loss):
+    """Inspect a config of one module of this folder."""
+    names = {key: f"{module}:{name}" for key, name in loss.items() if key in ("step", "function", "total")}
+    return lossdoctor.inspect(
+        parse_config(
+            {
+                "model": {"target": f"{module}:{model}"},
+                "data": {"target": f"{module}:{data}", "args": data_args or {}},
+                "loss": {**loss, **names},
+            },
+            HERE / "config.yaml",
+        )
+    )
+
+
+def found(report, *codes):
+    """Return code, level and components of what is found of these codes, and explained by nothing."""
+    return [
+        (finding.code, finding.severity, finding.components)
+        for finding in report.findings
+        if finding.code in codes and finding.explained_by is None
+    ]
+
+
+class TestTotals:
+    @staticmethod
+    def of(total):
+        report = inspect("totals", step="losses", total=total, weights={"ce": 1.0, "dice": 0.5, "tv": 0.1})
+        return found(report, "LD504", "LD507")
+
+    @pytest.mark.parametrize("total", ["right", "told"])
+    def test_as_it_should_be(self, total):
+        assert self.of(total) == []
+
+    @pytest.mark.parametrize(
+        ("total", "code", "components"),
+        [
+            ("added_twice", "LD504", ("dice",)),
+            ("forgotten", "LD504", ("tv",)),
+            ("with_penalty", "LD504", ("ce", "tv", "dice")),
+            ("switched", "LD507", ("tv",)),
+            ("squared", "LD504", ("ce", "tv", "dice")),
+        ],
+    )
+    def test_what_is_wrong(self, total, code, components):
+        assert self.of(total) == [(code, ERROR, components)]
+
+    def test_a_common_factor(self):
+        assert self.of("accumulated") == [("LD504", NOTE, ("ce", "tv", "dice"))]
