@@ -113,6 +113,16 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """How an unweighted component changes with the result of a comparison: ∂L/∂result, where it is not zero."""
+
+    minimum: float  #: over all elements and batches
+    maximum: float
+    uniform: bool  #: in every batch it is the same for all elements that count: none is weighted
+    bounded: bool = False  #: on its way to the component the result passes something that is flat beyond a margin
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operation inside the loss that compares tensors or cuts the gradient, and what entered it."""
 
@@ -122,6 +132,7 @@ class Operation:
     arguments: Mapping[str, Any] = field(default_factory=dict)  #: reduction and the like
     result_shape: tuple[int, ...] = ()
     cuts_gradient: bool = False  #: something with gradient went in, and nothing with gradient came out
+    slopes: Mapping[str, Slope] = field(default_factory=dict)  #: by "objective.component"; none where it is zero
     location: Location | None = None  #: the line of the user's own source that called it
 
 
@@ -285,6 +296,19 @@ class Total:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """What an unweighted component makes of right and wrong answers; by batch, the first alone where it likes right."""
+
+    objective: str
+    component: str
+    output: str  #: the tensor of the model's output that was replaced
+    target: str  #: the tensor of the batch that says what is right
+    way: tuple[tuple[float, ...], ...]  #: values from the prediction to the right answer, in equal steps
+    shuffled: tuple[tuple[float, ...], ...]  #: values at the right answers of other samples
+    weighed_by: str | None = None  #: what in the batch it is in proportion to, such as the rewards of a policy
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -297,6 +321,7 @@ class Examination:
     anomalies: tuple[Anomaly, ...] | None = None
     duplications: tuple[Duplication, ...] | None = None
     totals: tuple[Total, ...] | None = None
+    directions: tuple[Direction, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

@@ -89,7 +89,7 @@ def to(batch: Batch, device: torch.device) -> Batch:
         return moved.requires_grad_(batch.requires_grad) if batch.requires_grad else moved
     if isinstance(batch, Mapping):
         moved_items = {key: to(value, device) for key, value in batch.items()}
-        return moved_items if type(batch) is dict else _rebuilt(batch, moved_items)
+        return moved_items if type(batch) is dict else rebuilt(batch, moved_items)
     if isinstance(batch, PackedSequence):  # a named tuple whose lengths have to stay on the host
         indices = (to(batch.sorted_indices, device), to(batch.unsorted_indices, device))
         return PackedSequence(to(batch.data, device), batch.batch_sizes, *indices)
@@ -102,7 +102,8 @@ def to(batch: Batch, device: torch.device) -> Batch:
     return batch
 
 
-def _rebuilt(batch: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+def rebuilt(batch: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    """Return a mapping of the same type with these items, a dictionary where the type cannot be made of them."""
     try:
         return type(batch)(items)  # type: ignore[call-arg]
     except TypeError:

@@ -61,3 +61,42 @@ class TestTotals:
 
     def test_a_common_factor(self):
         assert self.of("accumulated") == [("LD504", NOTE, ("ce", "tv", "dice"))]
+
+
+class TestWrongDirection:
+    @staticmethod
+    def of(**loss):
+        report = inspect("directions", **loss)
+        assert "LD403" not in {skipped.code for skipped in report.skipped}
+        return {component for code, _, components in found(report, "LD403") for component in components}
+
+    @pytest.mark.parametrize("seed", [0, 5])
+    @pytest.mark.parametrize(
+        ("model", "data", "function", "wrong"),
+        [
+            ("Net", "images", "similarities", {"ssim", "psnr", "cosine", "correlation", "negative", "log likelihood"}),
+            ("Net", "images", "similarity_losses", set()),
+            ("Net", "masks", "similarities", {"ssim", "psnr", "cosine", "correlation", "negative", "log likelihood"}),
+            ("Net", "masks", "similarity_losses", set()),
+            ("Net", "masks", "scores", {"dice", "iou"}),
+            ("Net", "masks", "score_losses", set()),
+            ("Classifier", "labels", "likelihoods", {"ce", "gathered", "picked", "one hot"}),
+            ("Classifier", "labels", "likelihood_losses", set()),
+            ("Classifier", "rollouts", "policy", set()),
+        ],
+    )
+    def test_the_whole_output(self, model, data, function, wrong, seed):
+        assert self.of(model=model, data=data, function=function, data_args={"seed": seed}) == wrong
+
+    def test_a_negative_weight_makes_a_loss_of_a_score_and_a_score_of_a_loss(self):
+        weights = {"bce": -1.0, "dice": -1.0, "iou": 1.0}
+        assert self.of(data="masks", function="scores", weights=weights) == {"bce", "iou"}
+
+    def test_a_teacher(self):
+        assert self.of(model="Twins", data="labels", step="untaught") == {"kd"}
+
+    def test_margins_kernels_and_what_is_pushed_apart_on_purpose(self):
+        assert self.of(model="Twins", data="labels", step="taught") == set()
+
+    def test_two_players(self):
+        assert self.of(model="Adversary", data="labels", step="domains") == set()

@@ -15,6 +15,7 @@ from ...errors import LossDoctorError
 from ...setup.batches import Batch, target_of, to
 from ...setup.build import Setup
 from ...setup.loss import Losses
+from ..tensors import mapped, tensors_in
 
 #: Unweighted values by (objective, component).
 Values = Mapping[tuple[str, str], float]
@@ -42,7 +43,7 @@ class Replay:
 
     @cached_property
     def original(self) -> Losses:
-        """What the loss gives as it is. Scalars, and an output that is one tensor, are detached."""
+        """What the loss gives as it is. Scalars and output are detached."""
         return _detached(self.setup.evaluate(self.index))
 
     @cached_property
@@ -59,6 +60,12 @@ class Replay:
             message = f"needs the model's output as one tensor of floats; it is {found}"
             raise NotApplicableError(message, "With loss.step, call the model once, or return (mapping, output).")
         return output
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Tensor]:
+        """Every tensor of floats in the model's output, detached, by its path. A scalar is a loss, not an output."""
+        found = tensors_in(self.original.output)
+        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point() and tensor.dim()}
 
     @property
     def target(self) -> Tensor:
@@ -90,6 +97,11 @@ class Replay:
             message = f"needs a model that is called once; the loss calls it {len(calls)} times"
             raise NotApplicableError(message)
         return losses
+
+    def on_tensor(self, name: str, tensor: Tensor) -> Losses:
+        """Return what the loss gives where one tensor of the model's output is another; see `on_output`."""
+        old = self.outputs[name]
+        return self.on_output(mapped(self.original.output, lambda part: tensor if part is old else part))
 
     def in_precision(self, name: str) -> Replay:
         """Return the same batch in another precision."""
@@ -132,5 +144,4 @@ def _detached(losses: Losses) -> Losses:
         objective: {name: scalar.detach() for name, scalar in group.items()}
         for objective, group in losses.objectives.items()
     }
-    output = losses.output
-    return Losses(objectives, output.detach() if isinstance(output, Tensor) else output)
+    return Losses(objectives, mapped(losses.output, lambda tensor: tensor.detach()))

@@ -9,6 +9,7 @@ from ...errors import LossDoctorError
 from ...progress import OnProgress
 from ...setup.build import Setup
 from ...setup.preserve import preserved
+from .directions import probe_directions
 from .duplication import probe_duplication
 from .replay import Replay
 from .totals import probe_totals
@@ -17,6 +18,7 @@ from .totals import probe_totals
 PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "duplications": probe_duplication,
     "totals": probe_totals,
+    "directions": probe_directions,
 }
 
 
