@@ -309,6 +309,15 @@ class Direction:
 
 
 @dataclass(frozen=True)
+class InputDependence:
+    """How much what comes out of a module changes where what goes in is another."""
+
+    module: str  #: "" for the whole model; else a part of it that the loss calls by itself
+    change: float  #: the largest of an element, in parts of the largest element
+    slope: float | None = None  #: the largest derivative; None where no numbers go in, or where the change is plain
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -322,6 +331,7 @@ class Examination:
     duplications: tuple[Duplication, ...] | None = None
     totals: tuple[Total, ...] | None = None
     directions: tuple[Direction, ...] | None = None
+    dependences: tuple[InputDependence, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

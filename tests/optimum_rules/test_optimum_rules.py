@@ -100,3 +100,19 @@ class TestWrongDirection:
 
     def test_two_players(self):
         assert self.of(model="Adversary", data="labels", step="domains") == set()
+
+
+class TestInputIgnored:
+    @pytest.mark.parametrize("model", ["Dead", "Zeros"])
+    def test_found(self, model):
+        assert found(inspect("inputs", model, function="terms"), "LD706") == [("LD706", ERROR, ())]
+
+    def test_a_head_that_starts_at_zero(self):
+        report = inspect("inputs", "ZeroHead", function="terms")
+        assert found(report, "LD706") == [("LD706", NOTE, ())]
+        assert [finding for finding in report.findings if finding.severity is ERROR] == []
+
+    @pytest.mark.parametrize(("model", "loss"), [("Net", "function"), ("Residual", "function"), ("Gan", "step")])
+    def test_silent(self, model, loss):
+        report = inspect("inputs", model, **{loss: "gan" if model == "Gan" else "terms"})
+        assert found(report, "LD706") == []

@@ -9,6 +9,7 @@ from ...errors import LossDoctorError
 from ...progress import OnProgress
 from ...setup.build import Setup
 from ...setup.preserve import preserved
+from .dependence import probe_dependence
 from .directions import probe_directions
 from .duplication import probe_duplication
 from .replay import Replay
@@ -19,6 +20,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "duplications": probe_duplication,
     "totals": probe_totals,
     "directions": probe_directions,
+    "dependences": probe_dependence,
 }
 
 
