@@ -113,6 +113,16 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """How an unweighted component changes with the result of a comparison: ∂L/∂result, where it is not zero."""
+
+    minimum: float  #: over all elements and batches
+    maximum: float
+    uniform: bool  #: in every batch it is the same for all elements that count: none is weighted
+    bounded: bool = False  #: on its way to the component the result passes something that is flat beyond a margin
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operation inside the loss that compares tensors or cuts the gradient, and what entered it."""
 
@@ -122,6 +132,7 @@ class Operation:
     arguments: Mapping[str, Any] = field(default_factory=dict)  #: reduction and the like
     result_shape: tuple[int, ...] = ()
     cuts_gradient: bool = False  #: something with gradient went in, and nothing with gradient came out
+    slopes: Mapping[str, Slope] = field(default_factory=dict)  #: by "objective.component"; none where it is zero
     location: Location | None = None  #: the line of the user's own source that called it
     sum_of: tuple[str, ...] = ()  #: those of the components that are nothing but the sum of its elements
 
@@ -296,6 +307,57 @@ class HalfPrecision:
 
 
 @dataclass(frozen=True)
+class TotalComponent:
+    """What a component contributes to the scalar that is backpropagated."""
+
+    name: str
+    weight: float  #: that it should have
+    effective: float | None  #: that it has: the part of ∇total along its gradient; None where others share that
+    response: float | None = None
+    """d total / d (weight · value) as its weight grows: 1 where the weight multiplies it. None: not asked for."""
+
+
+@dataclass(frozen=True)
+class JointCoefficient:
+    """What components contribute whose gradients are so much alike that they cannot be told apart."""
+
+    components: tuple[str, ...]
+    effective: float  #: coefficient of their weighted sum, which should be 1
+
+
+@dataclass(frozen=True)
+class Total:
+    """The scalar that is backpropagated for one objective, taken apart into its components."""
+
+    objective: str
+    components: tuple[TotalComponent, ...]
+    residual: float  #: norm of the part of ∇total that is no component's, in parts of ‖∇total‖
+    joint: JointCoefficient | None = None
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What an unweighted component makes of right and wrong answers; by batch, the first alone where it likes right."""
+
+    objective: str
+    component: str
+    output: str  #: the tensor of the model's output that was replaced
+    target: str  #: the tensor of the batch that says what is right
+    way: tuple[tuple[float, ...], ...]  #: values from the prediction to the right answer, in equal steps
+    shuffled: tuple[tuple[float, ...], ...]  #: values at the right answers of other samples
+    weighed_by: str | None = None  #: what in the batch it is in proportion to, such as the rewards of a policy
+
+
+@dataclass(frozen=True)
+class InputDependence:
+    """How much what comes out of a module changes where what goes in is another."""
+
+    module: str  #: "" for the whole model; else a part of it that the loss calls by itself
+    change: float  #: the largest of an element, in parts of the largest element
+    slope: float | None = None  #: the largest derivative; None where no numbers go in, or where the change is plain
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -310,6 +372,9 @@ class Examination:
     tilings: tuple[Tiling, ...] | None = None
     edges: tuple[Edge, ...] | None = None
     half_precision: tuple[HalfPrecision, ...] | None = None
+    totals: tuple[Total, ...] | None = None
+    directions: tuple[Direction, ...] | None = None
+    dependences: tuple[InputDependence, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

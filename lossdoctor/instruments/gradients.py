@@ -121,7 +121,7 @@ def _measure_batch(
             scalars.append((f"the total of {name}", _total(setup, name, differentiable)))
         keep = [keep_graph or name != last or position < len(scalars) - 1 for position in range(len(scalars))]
         rows = [
-            _gradient(scalar, inputs, label, setup.precision, keep_graph=kept)
+            gradient_of(scalar, inputs, label, setup.precision, keep_graph=kept)
             for (label, scalar), kept in zip(scalars, keep, strict=True)
         ]
         reduced = _reduce(setup, name, components, tuple(differentiable), rows, parameters[name])
@@ -150,7 +150,7 @@ def _vector(components: Mapping[str, Tensor]) -> Tensor:
     )
 
 
-def _gradient(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision: str, *, keep_graph: bool) -> Gradients:
+def gradient_of(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision: str, *, keep_graph: bool) -> Gradients:
     """Return d scalar / d input for every input, None where there is no path.
 
     A gradient of exact zeros and no gradient at all are different faults, so nothing is materialised.

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
-from ..records import Location, Operand, Operation
+from ..records import Location, Operand, Operation, Slope
 from ..setup.loss import Losses
-from . import seen_operand
+from . import seen_operand, slopes
 from .autograd_graph import ancestors
 from .trace import Event, LossTrace
 
@@ -58,23 +59,36 @@ class OperandObserver:
 
     def observe(self, trace: LossTrace, losses: Losses) -> None:
         """Take the operations of one traced batch, with the components they ended up in, and release the trace."""
-        components = {
-            f"{objective}.{name}": _Component(
-                trace.contributors(scalar), trace.cuts(scalar), ancestors([scalar]), trace.made_in_model(scalar)
-            )
+        scalars = {
+            f"{objective}.{name}": scalar
             for objective, group in losses.objectives.items()
             for name, scalar in group.items()
         }
-        for objective, group in losses.objectives.items():
-            for name, scalar in group.items():
-                if (summed := trace.summed(scalar)) is not None:
-                    summed.sum_of += (f"{objective}.{name}",)
+        components = {
+            key: _Component(
+                trace.contributors(scalar), trace.cuts(scalar), ancestors([scalar]), trace.made_in_model(scalar)
+            )
+            for key, scalar in scalars.items()
+        }
+        for key, scalar in scalars.items():
+            self._take_slopes(key, scalar, components[key], trace)
+            if (summed := trace.summed(scalar)) is not None:
+                summed.sum_of += (key,)
         times = Counter[_Role]()
         for event in trace.events:
             for role in _roles(event, components):
                 times[role] += 1
                 self._seen.setdefault((role, times[role]), []).append(event)
         trace.release()
+
+    @staticmethod
+    def _take_slopes(key: str, scalar: Tensor, component: _Component, trace: LossTrace) -> None:
+        used = [event for event in trace.events if component.uses(event)]
+        history = [event for event in trace.events if id(event) in component.contributors]
+        seen = slopes.see_slopes(scalar, used, history)
+        for event in used:
+            if id(event) in seen:
+                event.slopes[key] = seen[id(event)]
 
     def facts(self) -> tuple[Operation, ...]:
         """Return the operations seen, each joined over the batches."""
@@ -100,9 +114,15 @@ def _joined(role: _Role, events: Sequence[Event]) -> Operation:
         arguments={} if role.cuts_gradient else _arguments(first),
         result_shape=first.result_shape,
         cuts_gradient=role.cuts_gradient,
+        slopes={} if role.cuts_gradient else _joined_slopes(role, events),
         location=role.location,
         sum_of=() if role.cuts_gradient else first.sum_of,
     )
+
+
+def _joined_slopes(role: _Role, events: Sequence[Event]) -> dict[str, Slope]:
+    joined = {key: slopes.join(event.slopes[key] for event in events if key in event.slopes) for key in role.components}
+    return {key: slope for key, slope in joined.items() if slope is not None}
 
 
 def _joined_operands(events: Sequence[Event]) -> tuple[Operand, ...]:

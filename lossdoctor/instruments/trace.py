@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,9 @@ from .comparisons import (
     operands_of,
 )
 from .seen_operand import SeenOperand, can_be_seen, see, shape_of
+
+if TYPE_CHECKING:
+    from .slopes import SeenSlope
 
 #: How far back an operand's origin is followed, in operations.
 ORIGIN_DEPTH = 12
@@ -76,7 +79,10 @@ class Event:
     no_grad: bool = False  #: there would have been a gradient, had it not been switched off
     escaped: Tensor | None = None  #: what it handed to Python or NumPy
     comparison: str | None = None
+    result: Tensor | None = None  #: of a comparison, with its graph
     operands: Mapping[str, SeenOperand] = field(default_factory=dict)
+    targets: tuple[Event, ...] = ()  #: what made the operands that carry no gradient
+    slopes: dict[str, SeenSlope] = field(default_factory=dict)  #: of the components that it ended up in
     arguments: Mapping[str, Any] = field(default_factory=dict)
     per_element: bool = False  #: a comparison that gave a number for every element,
     reductions: set[str] = field(default_factory=set)  #: and what has become of them
@@ -94,8 +100,8 @@ class Event:
 
     def release(self) -> None:
         """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
-        self.inputs, self.severed = (), ()
-        self.grad_fn = self.escaped = self.difference = self.elements = None
+        self.inputs, self.severed, self.targets = (), (), ()
+        self.grad_fn = self.escaped = self.result = self.difference = self.elements = None
 
 
 class LossTrace(TorchFunctionMode):
@@ -165,6 +171,8 @@ class LossTrace(TorchFunctionMode):
             if not any(tensor.requires_grad for tensor in outputs):
                 event.severed = tuple(tensor for tensor in inputs if tensor.requires_grad)
             self._recognize(event, func, args, kwargs, inputs)
+            if event.comparison and outputs[0].requires_grad:
+                event.result = outputs[0]
         elif event.carries_gradient:
             event.escaped = inputs[0]
         event.location = self._locate(event)
@@ -229,6 +237,8 @@ class LossTrace(TorchFunctionMode):
         event.operands = {
             name: see(tensor, self._origin(tensor)) for name, tensor in operands.items() if can_be_seen(tensor)
         }
+        constant = (self.maker(tensor) for tensor in operands.values() if not tensor.requires_grad)
+        event.targets = tuple(maker for maker in constant if maker is not None)
         if arguments.get("reduction", "none") == "none" and math.prod(event.result_shape) > 1:
             event.per_element, event.elements = True, Elements(event)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..config.schema import Config, Schedule, weight_at
-from ..errors import UserCodeError
+from ..errors import LossDoctorError, UserCodeError
 from ..models import BUILT_IN
 from ..records import CheckpointFacts, DataFacts
 from .batches import Batch, load_batches, resolve, to
 from .checkpoint import load_checkpoint
 from .device import choose_device, precision, random_state_kept, seed_everything
-from .loss import Loss, Losses, build_loss
+from .loss import Loss, Losses, Total, build_loss, build_total
 from .user_code import blaming, import_target, importable
 
 
@@ -40,6 +41,7 @@ class Setup:
     seed: int = 0
     checkpoint: CheckpointFacts | None = None
     data: DataFacts | None = None
+    total: Total | None = None  #: what is really backpropagated, where the config says so
 
     def evaluate(self, index: int) -> Losses:
         """Run model and loss on a batch, always from the same random state."""
@@ -47,16 +49,32 @@ class Setup:
 
     def evaluate_on(self, batch: Batch, index: int) -> Losses:
         """Run model and loss on a made batch, from the random state that batch `index` has."""
+        with self._training(index):
+            return self.loss(self.model, to(batch, self.device))
+
+    def evaluate_total(self, index: int, weights: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Run what is backpropagated on a batch, from the random state that the loss has on it.
+
+        Returns one scalar for every objective. Raises LossDoctorError where the setup names no total.
+        """
+        if self.total is None:
+            message = "needs loss.total, the function that gives what is backpropagated"
+            raise LossDoctorError(message, "Name it in the config, as module:callable.")
+        with self._training(index):
+            return self.total(self.model, to(self.batches[index], self.device), weights)
+
+    @contextlib.contextmanager
+    def _training(self, index: int) -> Iterator[None]:
+        """Mode, random state and precision of a training step on batch `index`."""
         self.model.train(self.mode == "train")
         seed_everything(self.seed + index)
         trained = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
         with precision(self.device, self.precision):
-            losses = self.loss(self.model, to(batch, self.device))
+            yield
         # A step that freezes the discriminator for the generator's turn may leave it so; it is trained all the same.
         for parameter, requires_grad in trained:
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
-        return losses
 
     def weight(self, objective: str, component: str) -> float | None:
         """Return the declared weight of a component, None where there is none."""
@@ -102,6 +120,7 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
             seed=config.measure.seed,
             checkpoint=checkpoint,
             data=data,
+            total=build_total(config),
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import numbers
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -31,6 +33,38 @@ class Losses:
 Loss = Callable[[nn.Module, Batch], Losses]
 
 
+@dataclass(frozen=True)
+class Total:
+    """The scalar that is really backpropagated: (model, batch) or (model, batch, weights) -> scalar.
+
+    A training step with several objectives returns a mapping of their scalars.
+    """
+
+    function: Callable[..., Any]
+
+    @cached_property
+    def takes_weights(self) -> bool:
+        """Whether it is told the weights, or has weights of its own."""
+        try:
+            parameters = inspect.signature(self.function).parameters.values()
+        except (TypeError, ValueError):  # implemented in C: no signature to read
+            return False
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        return len(positional) > 2 and (
+            positional[2].name == "weights" or positional[2].default is inspect.Parameter.empty
+        )
+
+    def __call__(self, model: nn.Module, batch: Batch, weights: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the scalar of every objective; a single one is called `total`."""
+        with blaming("calling loss.total"):
+            result = self.function(model, batch, weights) if self.takes_weights else self.function(model, batch)
+        totals = result if isinstance(result, Mapping) else {"total": result}
+        return {
+            _name(objective, "loss.total"): _scalar(objective, value, "loss.total")
+            for objective, value in totals.items()
+        }
+
+
 def build_loss(config: Config, device: torch.device) -> Loss:
     """Return the loss of a config. Raises UserCodeError where a target cannot be imported."""
     loss = config.loss
@@ -39,6 +73,16 @@ def build_loss(config: Config, device: torch.device) -> Loss:
     if loss.function is not None:
         return _function_loss(import_target(loss.function, "loss.function"))
     return _step_loss(import_target(loss.step or "", "loss.step"))
+
+
+def build_total(config: Config) -> Total | None:
+    """Return what the config says is backpropagated, None where it does not say.
+
+    Raises UserCodeError where the target cannot be imported.
+    """
+    if config.loss.total is None:
+        return None
+    return Total(import_target(config.loss.total, "loss.total"))
 
 
 def _components_loss(config: Config, device: torch.device) -> Loss:

@@ -46,13 +46,22 @@ class TestConflict:
             ("function:forward_and_backward", {}, {"forward", "backward"}),
             ("function:forward_and_backward", {"forward": 1.0, "backward": 2.0}, {"forward", "backward"}),
             ("step:smooth_and_sharp", {"epe": 0.01, "smooth": 5.0, "sharp": 10.0}, {"smooth", "sharp"}),
-            ("step:pushed_away", {"supervised": 1.0, "repulsion": 0.5, "mirror": 1.0}, {"supervised", "repulsion"}),
         ],
     )
     def test_found(self, loss, weights, pair, args):
         (finding,) = findings(config("conflicts", "FlowNet", "frames", args, loss=loss, weights=weights), "LD103")
         assert finding.severity is Severity.WARNING
         assert set(finding.components) == pair
+
+    @pytest.mark.parametrize("args", [{}, {"width": 24}])
+    def test_a_component_that_leads_away_from_the_target_is_why(self, args):
+        weights = {"supervised": 1.0, "repulsion": 0.5, "mirror": 1.0}
+        examined = config("conflicts", "FlowNet", "frames", args, loss="step:pushed_away", weights=weights)
+        (wrong,) = findings(examined, "LD403")
+        assert wrong.components == ("repulsion",)
+        (conflict,) = [finding for finding in lossdoctor.inspect(examined).findings if finding.code == "LD103"]
+        assert set(conflict.components) == {"supervised", "repulsion"}
+        assert conflict.explained_by == "LD403"
 
     @pytest.mark.parametrize(
         ("model", "data", "loss", "weights"),

@@ -15,6 +15,7 @@ from ...errors import LossDoctorError
 from ...setup.batches import Batch, changed, target_of, to
 from ...setup.build import Setup
 from ...setup.loss import Losses
+from ..tensors import tensors_in
 
 #: Unweighted values by (objective, component).
 Values = Mapping[tuple[str, str], float]
@@ -60,6 +61,12 @@ class Replay:
             raise NotApplicableError(message, "With loss.step, call the model once, or return (mapping, output).")
         return output
 
+    @cached_property
+    def outputs(self) -> Mapping[str, Tensor]:
+        """Every tensor of floats in the model's output, detached, by its path. A scalar is a loss, not an output."""
+        found = tensors_in(self.original.output)
+        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point() and tensor.dim()}
+
     @property
     def target(self) -> Tensor:
         """The batch's target, on the device. Raises NotApplicableError where the batch has none that is a tensor."""
@@ -94,6 +101,11 @@ class Replay:
             message = f"needs a model that is called once; the loss calls it {len(calls)} times"
             raise NotApplicableError(message)
         return losses
+
+    def on_tensor(self, name: str, tensor: Tensor) -> Losses:
+        """Return what the loss gives where one tensor of the model's output is another; see `on_output`."""
+        old = self.outputs[name]
+        return self.on_output(changed(self.original.output, lambda part: tensor if part is old else part))
 
     def in_precision(self, name: str) -> Replay:
         """Return the same batch in another precision."""

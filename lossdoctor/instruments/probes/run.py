@@ -10,11 +10,14 @@ from ...progress import OnProgress
 from ...setup.build import Setup
 from ...setup.preserve import preserved
 from ...setup.user_code import blaming
+from .dependence import probe_dependence
+from .directions import probe_directions
 from .duplication import probe_duplication
 from .edges import probe_edges
 from .half_precision import probe_half_precision
 from .replay import Replay
 from .tiling import probe_tiling
+from .totals import probe_totals
 
 #: Every probe, by the field of `Examination` that holds its facts. A new probe is a module and a line here.
 PROBES: Mapping[str, Callable[[Replay], Any]] = {
@@ -22,6 +25,9 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "tilings": probe_tiling,
     "edges": probe_edges,
     "half_precision": probe_half_precision,
+    "totals": probe_totals,
+    "directions": probe_directions,
+    "dependences": probe_dependence,
 }
 
 

@@ -1,0 +1,173 @@
+"""Whether what comes out of the model depends on what goes in.
+
+The arguments of the model are changed and all else, the random numbers included, stays: numbers are moved by their own
+standard deviation, indices are given to other samples and turned round. Where a training step calls parts of the model
+by themselves, each of these is asked. Costs two forwards of the first batch, and where nothing changes a third and
+backwards: behind many saturated layers a change is lost in rounding, and the derivative is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...records import InputDependence
+from ...setup.batches import changed
+from ..tensors import tensors_in
+from .replay import NotApplicableError, Replay
+
+#: Change of an output, in parts of its largest element, that is too small to tell.
+ROUNDING = 1e-6
+
+Change = Callable[[Any], Any]
+
+
+@dataclass
+class _Calls:
+    """What went into a module that user code calls, and what came out, call by call."""
+
+    arguments: list[dict[str, Tensor]] = field(default_factory=list)
+    results: list[dict[str, Tensor]] = field(default_factory=list)
+
+
+def probe_dependence(replay: Replay) -> tuple[InputDependence, ...]:
+    """Return how much the output of the model, or of its parts that the loss calls, changes with the input.
+
+    Raises NotApplicableError where nothing that learns is given anything that can be changed.
+    """
+    with _entrances(replay.setup.model, lambda arguments: arguments) as before:
+        replay.again()
+    with _entrances(replay.setup.model, _changed) as after:
+        replay.again()
+    changes = {
+        name: _difference(calls.results, after[name].results)
+        for name, calls in before.items()
+        if name in after and any(calls.results) and _difference(calls.arguments, after[name].arguments)
+    }
+    slopes = _slopes(replay) if any(change < ROUNDING for change in changes.values()) else {}
+    found = [InputDependence(name, change, slopes.get(name)) for name, change in changes.items()]
+    if not found:
+        message = "needs a model that is given tensors which can be changed"
+        raise NotApplicableError(message)
+    return tuple(found)
+
+
+def _slopes(replay: Replay) -> dict[str, float]:
+    """Return the largest derivative of what comes out by what goes in, where numbers go in."""
+    inputs: list[Tensor] = []
+
+    def attached(arguments: Any) -> Any:
+        def fresh(tensor: Tensor) -> Tensor:
+            if not tensor.is_floating_point():
+                return tensor
+            inputs.append(tensor.detach().requires_grad_())
+            return inputs[-1]
+
+        return changed(arguments, fresh)
+
+    slopes: dict[str, float] = {}
+    with _entrances(replay.setup.model, attached, keep_graph=True) as calls:
+        replay.again()
+    for name, made in calls.items():
+        results = [tensor for result in made.results for tensor in result.values() if tensor.requires_grad]
+        if inputs and results:
+            # The sum of squares would be flat at an output of zero, the sum behind a normalisation.
+            weighed = torch.stack([(tensor * _noise(tensor)).sum() for tensor in results]).sum()
+            gradients = torch.autograd.grad(weighed, inputs, retain_graph=True, allow_unused=True)
+            slopes[name] = max((float(g.abs().amax()) for g in gradients if g is not None and g.numel()), default=0.0)
+    return slopes
+
+
+@contextlib.contextmanager
+def _entrances(model: nn.Module, change: Change, *, keep_graph: bool = False) -> Iterator[Mapping[str, _Calls]]:
+    """Watch the modules that are called from outside the model, and change their arguments."""
+    if isinstance(model, torch.jit.ScriptModule):
+        message = "needs a model that takes hooks; a scripted one takes none"
+        raise NotApplicableError(message)
+    calls: dict[str, _Calls] = {}
+    inside: list[str] = []
+    hooks = []
+    for name, module in model.named_modules():
+        if _multiplies(module) and not isinstance(module, torch.jit.ScriptModule):
+
+            def enter(_module: nn.Module, args: Any, kwargs: Any, name: str = name) -> Any:
+                inside.append(name)
+                if len(inside) > 1:
+                    return None
+                args, kwargs = change((args, kwargs))
+                calls.setdefault(name, _Calls()).arguments.append(_floats((args, kwargs)))
+                return args, kwargs
+
+            def leave(_module: nn.Module, _args: Any, result: Any, name: str = name) -> None:
+                inside.pop()
+                if not inside:
+                    calls[name].results.append(tensors_in(result) if keep_graph else _floats(result))
+
+            hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+            hooks.append(module.register_forward_hook(leave))
+    try:
+        yield calls
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _multiplies(module: nn.Module) -> bool:
+    """Whether a module multiplies what it is given by weights, so that what comes out has to depend on it.
+
+    A table of positions does not look at values at all.
+    """
+    return any(
+        parameter.dim() > 1
+        for part in module.modules()
+        if not isinstance(part, nn.Embedding)
+        for parameter in part.parameters(recurse=False)
+    )
+
+
+def _floats(value: Any) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors_in(value).items() if not tensor.is_complex()}
+
+
+def _changed(arguments: Any) -> Any:
+    """Return arguments with every number changed, or, where there are none, with every index."""
+    given = tensors_in(arguments).values()
+    numbers = any(tensor.is_floating_point() and tensor.numel() for tensor in given)
+    return changed(arguments, _moved if numbers else _turned)
+
+
+def _moved(tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point() or not tensor.numel():
+        return tensor
+    scale = float(tensor.detach().std()) if tensor.numel() > 1 else 0.0
+    return tensor + (scale or 1.0) * _noise(tensor)
+
+
+def _noise(tensor: Tensor) -> Tensor:
+    """Return noise that is the same for every tensor of a shape, and not what a seed of the user's has made."""
+    return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(20_459)).to(tensor)
+
+
+def _turned(tensor: Tensor) -> Tensor:
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool or not tensor.dim():
+        return tensor
+    return tensor.roll(1, 0).flip(tuple(range(1, tensor.dim())))
+
+
+def _difference(before: list[dict[str, Tensor]], after: list[dict[str, Tensor]]) -> float:
+    """Return the largest change of an element, in parts of the largest element; infinity where shapes change."""
+    largest, change = 0.0, 0.0
+    for old, new in zip(before, after, strict=False):
+        for name, tensor in old.items():
+            other = new.get(name)
+            if other is None or other.shape != tensor.shape:
+                return torch.inf
+            if tensor.numel():
+                largest = max(largest, float(tensor.double().abs().amax()))
+                change = max(change, float((other.double() - tensor.double()).abs().amax()))
+    return change / largest if largest else (torch.inf if change else 0.0)

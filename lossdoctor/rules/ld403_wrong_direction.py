@@ -1,0 +1,171 @@
+"""LD403: a component that drives the prediction away from its target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from ..records import ComponentReport, Direction, Finding, Location, ObjectiveReport, Operation, Severity
+from .base import Case, Rule
+
+#: Comparisons that are least where both sides agree.
+_DISTANCES = frozenset(
+    """
+    mse_loss l1_loss smooth_l1_loss huber_loss cross_entropy nll_loss binary_cross_entropy kl_div ctc_loss
+    binary_cross_entropy_with_logits poisson_nll_loss gaussian_nll_loss soft_margin_loss multi_margin_loss
+    multilabel_margin_loss multilabel_soft_margin_loss pairwise_distance dist
+    """.split()  # noqa: SIM905
+) | {"squared difference", "absolute difference", "norm of a difference"}
+
+#: Comparisons that are greatest there.
+_SIMILARITIES = frozenset({"cosine_similarity"})
+
+#: What a component has to lose between a wrong answer and the right one, in parts of its way from the prediction.
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class _Wrong:
+    """How it shows that a component leads away from the target."""
+
+    says: str
+    evidence: dict[str, Any]
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
+class WrongDirection(Rule):
+    """Descending the component moves the prediction away from what it is compared with.
+
+    A similarity is minimised (SSIM, Dice or IoU without `1 -`, a cosine, a PSNR), a log-likelihood is taken for a loss,
+    the sign of a divergence is wrong, or the weight has the wrong sign. The loss falls as it should, often below zero,
+    while the model unlearns.
+
+    Two observations, on sign(weight) · L. Where an operation compares something that carries gradient with something
+    that does not (data, a teacher), the derivative of the component by the result of that operation: it must not be
+    negative for a distance, nor positive for a similarity. The sign is exact, no threshold is involved. Otherwise the
+    output is replaced by the target, and by the targets of other samples: a component that compares the two prefers
+    the right ones; one that grows all the way from the prediction to the right target, in every batch, and is lower at
+    the wrong ones, does not.
+
+    Left alone: what is pushed away only as far as a margin, or through a kernel that is flat far away (contrastive
+    losses, hinges); elements that are weighed differently, as by the advantages of a policy gradient; a component that
+    looks at several comparisons of which one is right; what is compared with a constant, or with what the loss itself
+    has detached (repulsion, diversity); and the adversary of another objective that learns the same target.
+
+    Remedy: minimise 1 − similarity, or the negative log-likelihood; or turn the sign of the weight.
+    """
+
+    code: ClassVar[str] = "LD403"
+    name: ClassVar[str] = "wrong-direction"
+    severity: ClassVar[Severity] = Severity.ERROR
+    requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
+    explains: ClassVar[tuple[str, ...]] = ("LD404", "LD701", "LD703")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD103", "LD702")
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        """Yield a finding for every component that leads away from its target."""
+        for objective in case.objectives:
+            for component in objective.components:
+                if component.weight and (wrong := _find(case, objective, component)) is not None:
+                    yield self._report(case, objective, component, wrong)
+
+    def _report(self, case: Case, objective: ObjectiveReport, component: ComponentReport, wrong: _Wrong) -> Finding:
+        name, weight = component.name, component.weight
+        negative = " with its negative weight," if weight < 0 else ""
+        return self.finding(
+            [name],
+            f"descending {name}{negative} moves the prediction away from the target: {wrong.says}",
+            objective=objective.name,
+            evidence={**wrong.evidence, "weight": weight, "value": component.value},
+            remedy=f"Turn the sign of {name}: minimise 1 − similarity or the negative log-likelihood, "
+            "or give it a weight of the other sign.",
+            fix=case.weight_fix(objective.name, name, -weight),
+            location=wrong.location or case.locate_component(name),
+        )
+
+
+def _find(case: Case, objective: ObjectiveReport, component: ComponentReport) -> _Wrong | None:
+    """Return how it shows that a component leads away from its target, None where it does not."""
+    sign = 1.0 if component.weight > 0 else -1.0
+    key = f"{objective.name}.{component.name}"
+    compared = [operation for operation in case.operations(objective.name, component.name) if key in operation.slopes]
+    if compared:
+        wrong = all(_leads_away(operation, key, sign) for operation in compared)
+        return _at_operation(compared[0], key) if wrong and not _is_adversary(case, compared[0], objective) else None
+    found = [
+        direction
+        for direction in ((case.examination.directions or ()) if case.examination else ())
+        if (direction.objective, direction.component) == (objective.name, component.name)
+    ]
+    if any(_prefers_right(direction, sign) for direction in found):
+        return None
+    return next((_at_output(direction) for direction in found if _prefers_wrong(direction, sign)), None)
+
+
+def _leads_away(operation: Operation, key: str, sign: float) -> bool:
+    slope = operation.slopes[key]
+    given = next((operand for operand in operation.operands[:2] if not operand.requires_grad), None)
+    if given is None or given.overall.minimum == given.overall.maximum or slope.bounded or not slope.uniform:
+        return False
+    if operation.name in _SIMILARITIES:
+        return sign * slope.minimum > 0 and sign * slope.maximum > 0
+    return operation.name in _DISTANCES and sign * slope.minimum < 0 and sign * slope.maximum < 0
+
+
+def _is_adversary(case: Case, operation: Operation, objective: ObjectiveReport) -> bool:
+    """Whether another objective learns what this one unlearns: two players, as in domain adaptation."""
+    given = next(operand.overall for operand in operation.operands[:2] if not operand.requires_grad)
+    for other in case.objectives:
+        for component in other.components if other is not objective else ():
+            key, sign = f"{other.name}.{component.name}", 1.0 if component.weight > 0 else -1.0
+            for rival in case.operations(other.name, component.name):
+                same = rival.name == operation.name and any(operand.overall == given for operand in rival.operands)
+                if same and key in rival.slopes and not _leads_away(rival, key, sign):
+                    return True
+    return False
+
+
+def _at_operation(operation: Operation, key: str) -> _Wrong:
+    slope = operation.slopes[key]
+    similar = operation.name in _SIMILARITIES
+    says = f"it {'grows with' if similar else 'falls as'} {operation.name} of the two{'' if similar else ' grows'}"
+    evidence = {"level": "operation", "operation": operation.name, "slope": [slope.minimum, slope.maximum]}
+    return _Wrong(says, evidence, operation.location)
+
+
+def _at_output(direction: Direction) -> _Wrong:
+    start, end = direction.way[0][0], direction.way[0][-1]
+    other = sum(direction.shuffled[0]) / len(direction.shuffled[0])
+    return _Wrong(
+        f"with the targets themselves as {direction.output} it goes from {start:.4g} to {end:.4g}, while "
+        f"the targets of other samples give {other:.4g}",
+        {
+            "level": "output",
+            "output": direction.output,
+            "target": direction.target,
+            "on_the_way_to_the_target": list(direction.way[0]),
+            "at_targets_of_other_samples": list(direction.shuffled[0]),
+        },
+    )
+
+
+def _prefers_right(direction: Direction, sign: float) -> bool:
+    return sign * direction.way[0][-1] < min(sign * value for value in direction.shuffled[0])
+
+
+def _prefers_wrong(direction: Direction, sign: float) -> bool:
+    """Whether, in every batch, it grows all the way to the right answer and is clearly lower at wrong ones."""
+    if direction.weighed_by is not None or len(direction.way[0]) < 3:
+        return False
+    return all(
+        _grows([sign * value for value in way], [sign * value for value in wrong])
+        for way, wrong in zip(direction.way, direction.shuffled, strict=True)
+    )
+
+
+def _grows(way: list[float], wrong: list[float]) -> bool:
+    rises = all(before <= after for before, after in pairwise(way))
+    return rises and way[-1] - max(wrong) > _SIGNIFICANT * (way[-1] - way[0]) > 0

@@ -1,0 +1,76 @@
+"""LD706: an output that does not depend on the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..records import Finding, InputDependence, Severity
+from .base import Case, Rule
+
+
+@dataclass(frozen=True)
+class InputIgnored(Rule):
+    """The input is replaced, and the output stays what it was.
+
+    A model that answers the same to everything can only learn the mean of the targets, and it does: the loss falls for
+    a while and then stays. Usual causes: a trunk of dead ReLUs; a branch that works on a constant (`torch.zeros_like`,
+    a stale buffer, the wrong variable); a softmax over a single unit; a normalisation over a dimension of size one; a
+    saturated layer.
+
+    The arguments of the model are changed, all else stays, random numbers included: every number moves by the standard
+    deviation of its tensor, or, where only indices go in, every sample is given another's. The output has to change by
+    more than rounding, or at least to have a derivative by the input. Where a training step calls parts of the model by
+    themselves, each of them is asked.
+
+    A last layer that starts at zero is a usual initialisation, and lets nothing through until it has moved: a note.
+
+    Remedy: follow the input through the forward until it is lost: the first layer whose output is the same for all
+    samples.
+
+    Options: `least_change` (1e-6) of an element of the output, in parts of its largest: what rounding may do.
+    """
+
+    code: ClassVar[str] = "LD706"
+    name: ClassVar[str] = "input-ignored"
+    severity: ClassVar[Severity] = Severity.ERROR
+    requires: ClassVar[tuple[str, ...]] = ("dependences",)
+    explains: ClassVar[tuple[str, ...]] = ("LD503", "LD605", "LD704")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD605", "LD701", "LD705")
+
+    least_change: float = 1e-6
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        """Yield a finding for the model, or every part of it that is called by itself, that ignores its input."""
+        examination = case.examination
+        for dependence in (examination.dependences or ()) if examination else ():
+            if dependence.change <= self.least_change and not dependence.slope:
+                yield self._report(case, dependence)
+
+    def _report(self, case: Case, dependence: InputDependence) -> Finding:
+        parameters = case.examination.parameters if case.examination else None
+        prefix = f"{dependence.module}." if dependence.module else ""
+        zero = [
+            name
+            for name in (parameters.zero_initialised if parameters else ())
+            if name.endswith("weight") and name.startswith(prefix)
+        ]
+        what = f"what {dependence.module} gives" if dependence.module else "the output"
+        return self.finding(
+            [],
+            f"{what} does not depend on the input"
+            + (f": {zero[0]} starts at zero, which lets nothing through until it has moved" if zero else ""),
+            objective=case.objectives[0].name if len(case.objectives) == 1 else "",
+            severity=Severity.NOTE if zero else Severity.ERROR,
+            evidence={
+                "module": dependence.module or "model",
+                "change": dependence.change,
+                **({"zero_initialised": zero} if zero else {}),
+            },
+            remedy="Nothing for now: a few training steps decide."
+            if zero
+            else "Follow the input through the forward until it is lost: the first layer whose output is the same "
+            "for all samples.",
+            location=case.locate("model", "target"),
+        )

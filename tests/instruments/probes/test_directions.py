@@ -1,0 +1,107 @@
+"""Right and wrong answers, against losses whose values there are known."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lossdoctor.instruments.probes.directions import probe_directions
+from lossdoctor.instruments.probes.perfect import DOUBT, answers
+from lossdoctor.instruments.probes.replay import NotApplicableError, Replay
+from lossdoctor.setup.build import Setup
+from lossdoctor.setup.loss import Losses
+
+
+def replay(loss, target, model=None, batches=1, weights=None):
+    torch.manual_seed(0)
+    data = [(torch.randn(6, 5), target) for _ in range(batches)]
+
+    def run(model, batch):
+        output = model(batch[0])
+        return Losses({"total": loss(output, batch[1])}, output)
+
+    return Replay(Setup(model or nn.Linear(5, 3), data, run, weights=weights or {}))
+
+
+Y = torch.arange(18.0).reshape(6, 3) / 9
+
+
+def test_a_distance_is_zero_at_the_target_and_known_at_the_others():
+    (found,) = probe_directions(replay(lambda p, t: {"mse": F.mse_loss(p, t)}, Y))
+    assert found.way[0][-1] == 0
+    assert found.shuffled[0] == pytest.approx([(Y.roll(shift, 0) - Y).square().mean().item() for shift in (1, 2)])
+
+
+def test_a_score_is_followed_in_every_batch():
+    facts = probe_directions(replay(lambda p, t: {"score": -F.mse_loss(p, t), "size": p.square().mean()}, Y, batches=2))
+    score = next(fact for fact in facts if fact.component == "score")
+    assert len(score.way) == len(score.shuffled) == 2
+    start = score.way[0][0]
+    # The error shrinks in proportion to what is left of the way, its square with the square of that.
+    assert score.way[0] == pytest.approx([start * left**2 for left in (1, 0.75, 0.5, 0.25, 0)], rel=1e-5, abs=1e-7)
+
+
+def test_what_does_not_look_at_the_target_is_the_same_for_all():
+    (found,) = probe_directions(replay(lambda p, t: {"size": p.square().mean()}, Y))
+    assert found.shuffled[0] == pytest.approx([found.way[0][-1]] * 2)
+
+
+def test_classes():
+    labels = torch.tensor([0, 1, 2, 2, 1, 0])
+    (found,) = probe_directions(replay(lambda p, t: {"ce": F.cross_entropy(p, t)}, labels))
+    assert found.way[0][-1] == pytest.approx(-math.log(1 - DOUBT + DOUBT / 3), rel=1e-3)
+    assert min(found.shuffled[0]) > 1
+
+
+@pytest.mark.parametrize(
+    "model", [nn.Sequential(nn.Linear(5, 3), nn.Softmax(1)), nn.Sequential(nn.Linear(5, 3), nn.LogSoftmax(1))]
+)
+def test_a_classifier_is_answered_in_its_own_terms(model):
+    (answer,) = answers(replay(lambda p, t: {"x": p.mean()}, torch.tensor([0, 1, 2, 2, 1, 0]), model))
+    probabilities = answer.right if isinstance(model[1], nn.Softmax) else answer.right.exp()
+    assert probabilities.sum(1).tolist() == pytest.approx([1.0] * 6)
+    assert probabilities.argmax(1).tolist() == [0, 1, 2, 2, 1, 0]
+
+
+def test_ignored_labels_are_no_classes():
+    labels = torch.tensor([0, 1, 2, -100, 1, 0])
+    (found,) = probe_directions(replay(lambda p, t: {"ce": F.cross_entropy(p, t)}, labels))
+    assert found.way[0][-1] < 0.01
+
+
+class Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.image, self.code = nn.Linear(5, 3), nn.Linear(5, 2)
+
+    def forward(self, x):
+        return {"image": self.image(x), "code": self.code(x)}
+
+
+def test_one_tensor_of_several():
+    facts = probe_directions(
+        replay(lambda p, t: {"fit": F.mse_loss(p["image"], t), "code": p["code"].mean()}, Y, Pair())
+    )
+    assert {(fact.component, fact.output) for fact in facts} == {("fit", "output.image"), ("code", "output.image")}
+    assert next(fact for fact in facts if fact.component == "fit").way[0][-1] == 0
+
+
+def test_rewards_show():
+    torch.manual_seed(0)
+    batch = torch.randn(6, 5), torch.tensor([0, 1, 2, 2, 1, 0]), -torch.ones(6)
+
+    def run(model, batch):
+        output = model(batch[0])
+        picked = output.log_softmax(1).gather(1, batch[1][:, None])[:, 0]
+        return Losses({"total": {"policy": -(picked * batch[2]).mean()}}, output)
+
+    (found,) = probe_directions(Replay(Setup(nn.Linear(5, 3), [batch], run)))
+    assert found.weighed_by == "batch[2]"
+
+
+@pytest.mark.parametrize("target", [torch.randn(6, 7), "text", None])
+def test_nothing_to_compare(target):
+    with pytest.raises(NotApplicableError, match="needs an output"):
+        probe_directions(replay(lambda p, t: {"size": p.mean()}, target))

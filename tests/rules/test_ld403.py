@@ -1,0 +1,108 @@
+"""LD403: slopes of comparisons with the wrong sign, and components that like wrong answers better."""
+
+from dataclasses import replace
+
+import pytest
+
+from lossdoctor.diagnose import diagnose
+from lossdoctor.records import Direction, Slope
+
+from .cases import case, check, gradients, operation, the_finding
+from .traced import prediction, target
+
+STEP = {"step": "my_project.train:losses", "weights": {"a": 1.0}}
+
+
+def compared(name, slope, *, weight=1.0, other=None, operands=None):
+    """Return a case of a component `a` that depends on one comparison, or on two."""
+    sides = operands or (prediction(-1, 1), target(-2, 2))
+    traced = [
+        replace(operation(kind, *sides, of="a"), slopes={"total.a": value})
+        for kind, value in ((name, slope), *([other] if other else []))
+    ]
+    return case(gradients(a=(1.0, 1.0), b=(1.0, 1.0), weights={"a": weight}), operations=traced, config=STEP)
+
+
+DOWN, UP = Slope(-0.1, -0.1, uniform=True), Slope(0.1, 0.1, uniform=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "slope", "weight"),
+    [
+        ("mse_loss", DOWN, 1.0),
+        ("mse_loss", UP, -1.0),
+        ("cross_entropy", DOWN, 2.0),
+        ("cosine_similarity", UP, 1.0),
+        ("squared difference", DOWN, 1.0),
+        ("kl_div", DOWN, 0.01),
+    ],
+)
+def test_wrong(name, slope, weight):
+    finding = the_finding("LD403", compared(name, slope, weight=weight))
+    assert finding.components == ("a",)
+    assert finding.evidence["level"] == "operation"
+    assert finding.fix == {"loss.weights.a": -weight}
+    assert finding.location.line == 12
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        compared("mse_loss", UP),
+        compared("mse_loss", DOWN, weight=-1.0),
+        compared("mse_loss", DOWN, weight=0.0),
+        compared("cosine_similarity", DOWN),
+        compared("squared difference", Slope(-0.2, -0.1, uniform=False)),
+        compared("squared difference", Slope(-0.2, 0.1, uniform=False)),
+        compared("norm of a difference", replace(DOWN, bounded=True)),
+        compared("mse_loss", DOWN, other=("l1_loss", UP)),
+        compared("triplet_margin_loss", DOWN),
+        compared("mse_loss", DOWN, operands=(prediction(-1, 1), target(0, 0))),
+    ],
+)
+def test_right(right):
+    assert check("LD403", right) == []
+
+
+def answered(way, shuffled, weighed_by=None, weight=1.0, **more):
+    return case(
+        gradients(a=(1.0, 1.0), b=(1.0, 1.0), weights={"a": weight}),
+        directions=(Direction("total", "a", "output", "target", way, shuffled, weighed_by), *more.get("others", ())),
+        config=STEP,
+    )
+
+
+RISING, WRONG = (0.2, 0.4, 0.6, 0.8, 1.0), (0.3, 0.4)
+
+
+def test_a_score_that_is_minimised():
+    finding = the_finding("LD403", answered((RISING, RISING), (WRONG, WRONG)))
+    assert finding.evidence["level"] == "output"
+    assert "from 0.2 to 1" in finding.message
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        answered(((0.2, 0.0),), (WRONG,)),
+        answered((RISING, RISING), (WRONG, WRONG), weight=-1.0),
+        answered((RISING, (0.2, 0.4, 0.3, 0.8, 1.0)), (WRONG, WRONG)),  # not all the way
+        answered((RISING, RISING), (WRONG, (1.0, 1.0))),  # no worse than other samples' in one batch
+        answered((RISING,), ((0.999, 0.999),)),  # hardly worse
+        answered((RISING,), (WRONG,), weighed_by="batch[2]"),
+        answered((RISING,), (WRONG,), others=(Direction("total", "a", "output", "mask", ((0.2, 0.1),), (WRONG,)),)),
+    ],
+)
+def test_what_is_no_score(right):
+    assert check("LD403", right) == []
+
+
+def test_what_it_compares_is_looked_at_before_what_it_answers():
+    facts = compared("mse_loss", UP)
+    examination = replace(facts.examination, directions=answered((RISING,), (WRONG,)).examination.directions)
+    assert check("LD403", replace(facts, examination=examination)) == []
+
+
+def test_an_imperfect_optimum_is_its_symptom():
+    codes = {code for f in diagnose(compared("mse_loss", DOWN))[0] if f.explained_by is None for code in [f.code]}
+    assert codes == {"LD403"}

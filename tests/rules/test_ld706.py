@@ -1,0 +1,44 @@
+"""LD706: the output stays what it was where the input is another."""
+
+import pytest
+
+from lossdoctor.records import InputDependence, ParameterFacts, Severity
+
+from .cases import case, check, gradients, the_finding
+
+
+def depends(change, module="", zero=(), slope=None):
+    parameters = ParameterFacts(trainable=10, frozen=0, zero_initialised=tuple(zero))
+    return case(gradients(a=(1.0, 1.0)), dependences=(InputDependence(module, change, slope),), parameters=parameters)
+
+
+@pytest.mark.parametrize("change", [0.0, 1e-8])
+def test_ignored(change):
+    finding = the_finding("LD706", depends(change))
+    assert (finding.severity, finding.components) == (Severity.ERROR, ())
+    assert finding.message == "the output does not depend on the input"
+
+
+@pytest.mark.parametrize("change", [1e-3, 2.0, float("inf")])
+def test_used(change):
+    assert check("LD706", depends(change)) == []
+
+
+def test_a_layer_that_starts_at_zero_is_a_note():
+    finding = the_finding("LD706", depends(0.0, zero=["head.weight"]))
+    assert finding.severity is Severity.NOTE
+    assert "head.weight starts at zero" in finding.message
+
+
+@pytest.mark.parametrize("zero", ["embedding", "other.head.weight"])
+def test_a_zero_elsewhere_excuses_nothing(zero):
+    assert the_finding("LD706", depends(0.0, "generator", zero=[zero])).severity is Severity.ERROR
+
+
+def test_a_part_of_the_model_is_named():
+    assert "what generator gives" in the_finding("LD706", depends(0.0, "generator")).message
+
+
+def test_a_change_that_rounding_hides_is_no_fault_of_this_kind():
+    assert check("LD706", depends(0.0, slope=1e-12)) == []
+    assert the_finding("LD706", depends(0.0, slope=0.0)).severity is Severity.ERROR
