@@ -313,16 +313,15 @@ class PerceptualComponent(Component):
     """How features are compared."""
 
 
-BuiltInComponent = Annotated[
+BuiltInColorComponent = (
     PixelComponent
     | SmoothL1Component
     | CharbonnierComponent
     | SsimComponent
     | TotalVariationComponent
     | GradientComponent
-    | PerceptualComponent,
-    Field(discriminator="term"),
-]
+)
+BuiltInComponent = Annotated[BuiltInColorComponent | PerceptualComponent, Field(discriminator="term")]
 
 Role = Literal["regularizer"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

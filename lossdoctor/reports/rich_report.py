@@ -16,13 +16,13 @@ from rich.constrain import Constrain
 from rich.segment import Segment
 from rich.text import Text
 
-from ..printable import printable
+from ..printable import in_ascii, printable
 from ..records import Finding, Report, Severity, Skipped
 from . import rich_style as style
 from .number_format import number
 from .rich_finding import render_finding
 from .rich_objective import WIDE, objective_tables
-from .text import LONGEST, in_ascii, shortened, with_strings
+from .text import LONGEST, shortened, with_strings
 
 #: Prose in longer lines is hard to read, however wide the terminal.
 LONGEST_LINE = 110

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import balance
-from ..config.schema import Schedule
 from ..records import Finding, Location, ObjectiveGradients, Severity
 from .base import Case, Rule, listing, percent
 
@@ -157,7 +156,7 @@ def _share_of(shares: Mapping[str, float], objective: str, component: str) -> fl
 
 def _fix(case: Case, objective: str, weights: Mapping[str, float]) -> dict[str, float] | None:
     """Return the change of the config; None where a weight follows a schedule, whose end is not what was measured."""
-    if any(isinstance(case.declared_weight(objective, name), Schedule) for name in weights):
+    if any(case.schedule(objective, name) for name in weights):
         return None
     changes = [case.weight_fix(objective, name, weight) or {} for name, weight in weights.items()]
     return {key: weight for change in changes for key, weight in change.items()} or None

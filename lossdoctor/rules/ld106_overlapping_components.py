@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from .. import balance
 from ..config.keys import dotted
-from ..config.schema import ColorComponent
 from ..losses.spaces import selected_channels
 from ..records import Finding, ObjectiveGradients, Operand, Operation, Severity, Statistics
 from .base import Case, Rule, listing
@@ -137,8 +136,8 @@ def _containment(case: Case, gradients: ObjectiveGradients, a: int, b: int) -> t
 
 def _declares_part_of(case: Case, inner: str, outer: str) -> bool:
     """Whether two built-in components are the same term, one on some of the other's channels."""
-    part, whole = case.built_in.get(inner), case.built_in.get(outer)
-    if not isinstance(part, ColorComponent) or not isinstance(whole, ColorComponent):
+    part, whole = case.color_component(inner), case.color_component(outer)
+    if part is None or whole is None:
         return False
     return part.term == whole.term and part.space == whole.space and bool(_channels_left(case, inner, outer))
 
@@ -148,8 +147,8 @@ def _channels_left(case: Case, inner: str, outer: str) -> list[str]:
 
     Empty where the inner one compares others as well, or where either is no built-in component.
     """
-    part, whole = case.built_in.get(inner), case.built_in.get(outer)
-    if not isinstance(part, ColorComponent) or not isinstance(whole, ColorComponent):
+    part, whole = case.color_component(inner), case.color_component(outer)
+    if part is None or whole is None:
         return []
     taken = [channel.letter for channel in selected_channels(part.space, part.channels)]
     letters = [channel.letter for channel in selected_channels(whole.space, whole.channels)]
