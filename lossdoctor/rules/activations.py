@@ -93,7 +93,7 @@ def bounded_predictions(case: Case, judge: Callable[[BoundedPrediction], Cause |
         component.name
         for objective in case.objectives
         for component in objective.components
-        if component.weight != 0 and case.built_in[component.name].term != "tv"
+        if component.weight != 0 and case.term(component.name) != "tv"
     )
     for output in outputs if names else ():
         if (cause := _judged(_bounded_output(output), judge)) is not None:

@@ -51,6 +51,10 @@ class Case:
         """The built-in components of the config, by name; empty for user code."""
         return (self.config.loss.components or {}) if self.config else {}
 
+    def term(self, name: str) -> str | None:
+        """Return the term of a built-in component, None where there is none of that name."""
+        return self.built_in[name].term if name in self.built_in else None
+
     def color_component(self, name: str) -> BuiltInColorComponent | None:
         """Return a built-in component that compares images in a colour space, None where there is none of that name."""
         component = self.built_in.get(name)

@@ -37,7 +37,7 @@ class BackboneInputRange(Rule):
             component.name
             for objective in case.objectives
             for component in objective.components
-            if component.weight != 0 and case.built_in[component.name].term == "perceptual"
+            if component.weight != 0 and case.term(component.name) == "perceptual"
         ]
         outputs = (case.examination.outputs if case.examination else None) or ()
         targets = [output.target for output in outputs if output.target is not None]
