@@ -10,6 +10,7 @@ from ..progress import OnProgress, silent
 from ..records import Anomaly, DataFacts, Examination, ObjectiveGradients
 from ..setup.batches import target_of
 from ..setup.build import Setup
+from ..setup.device import gradients_enabled
 from ..setup.loss import Losses
 from ..setup.preserve import preserved
 from .anomalies import find_anomalies
@@ -34,7 +35,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
     operands, outputs, parameters = OperandObserver(), OutputObserver(), ParameterObserver(setup.model)
     gradients = GradientObserver(setup)
     total = len(setup.batches)
-    with preserved(setup.model):
+    with preserved(setup.model), gradients_enabled():
         for index, batch in enumerate(setup.batches):
             on_progress(f"measuring {total} batches", index, total)
             losses, trace = _evaluate(setup, index, skipped)

@@ -29,6 +29,24 @@ from .tensors import tensors_in
 #: the next one is tried where the gradient overflows.
 FP16_SCALES = (2.0**16, 2.0**8, 1.0)
 
+#: What torch's errors during a backward mean, by words of their text: what is wrong, and what to do.
+_BACKWARD_ERRORS = {
+    "backward through the graph a second time": (
+        "its graph cannot be used a second time, something has called backward() on it already",
+        "Hand over the unweighted scalars before any backward(): a loss.step returns them and leaves backward() and "
+        "optimizer.step() out; in a loop of your own, measure between forward and backward.",
+    ),
+    "modified by an inplace operation": (
+        "a tensor that the backward needs has been changed in place since",
+        "Leave optimizer.step() out of loss.step, or measure before it. If there is none, look for an operation such "
+        "as `x += y` or `relu_` on what the forward still needs.",
+    ),
+    "donated buffer": (
+        "code compiled by torch.compile frees its buffers in the first backward, but every component needs one",
+        "Set torch._functorch.config.donated_buffer = False before compiling, or measure without torch.compile.",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class BatchGradients:
@@ -158,7 +176,7 @@ def _gradient(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision: s
     if not inputs:
         return []
     # A backward inside somebody's autocast would run in half precision.
-    with blaming(f"differentiating {label}"), torch.autocast(scalar.device.type, enabled=False):
+    with blaming(f"differentiating {label}", _BACKWARD_ERRORS), torch.autocast(scalar.device.type, enabled=False):
         if precision == "fp16":
             return _scaled_gradient(scalar, inputs)
         with plain_float32() if precision == "fp32" else contextlib.nullcontext():
