@@ -22,7 +22,12 @@ def ancestors(tensors: Iterable[Tensor]) -> set[Node]:
 
 def leaves(tensor: Tensor) -> set[int]:
     """Return the ids of the leaf tensors, parameters among them, that a tensor has a gradient path to."""
+    return set(map(id, leaf_tensors(tensor)))
+
+
+def leaf_tensors(tensor: Tensor) -> list[Tensor]:
+    """Return the leaf tensors, parameters among them, that a tensor has a gradient path to."""
     if tensor.is_leaf:
-        return {id(tensor)} if tensor.requires_grad else set()
+        return [tensor] if tensor.requires_grad else []
     variables = (getattr(node, "variable", None) for node in ancestors([tensor]))
-    return {id(variable) for variable in variables if variable is not None}
+    return [variable for variable in variables if variable is not None]
