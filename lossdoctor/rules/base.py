@@ -86,6 +86,11 @@ class Case:
         weight = self.declared_weight(objective, component)
         return None if weight is None or isinstance(weight, (int, float)) else weight
 
+    def declared_share(self, objective: str, component: str) -> float | None:
+        """Return the share of the gradient that `loss.shares` means a component to have, None where it says nothing."""
+        shares = self.config.loss.shares if self.config else {}
+        return shares.get(f"{objective}.{component}", shares.get(component))
+
     def weight_key(self, objective: str, component: str) -> Keys:
         """Return the key that holds a component's weight, or that would hold it and no other component's."""
         if component in self.built_in:

@@ -85,7 +85,7 @@ class OffBudget(Rule):
         if case.config is None:
             return
         for gradients in case.gradients:
-            budget = _budget(gradients, case.config.loss.shares)
+            budget = _budget(case, gradients)
             off = budget.off(case.config.loss.tolerance, self.nothing) if budget else []
             if budget and off:
                 yield self._judge(case, budget, off, case.config.loss.tolerance)
@@ -115,10 +115,10 @@ class OffBudget(Rule):
         )
 
 
-def _budget(gradients: ObjectiveGradients, shares: Mapping[str, float]) -> _Budget | None:
+def _budget(case: Case, gradients: ObjectiveGradients) -> _Budget | None:
     """Return the budget of an objective, None where none is declared or nothing is left to compare."""
     declared = {
-        name: share for name in gradients.components if (share := _share_of(shares, gradients.name, name)) is not None
+        name: share for name in gradients.components if (share := case.declared_share(gradients.name, name)) is not None
     }
     norms = _norms(gradients)
     weighted = {name: abs(weight) * norms[name] for name, weight in _weights(gradients).items() if name in norms}
@@ -148,10 +148,6 @@ def _norms(gradients: ObjectiveGradients) -> dict[str, float]:
 
 def _weights(gradients: ObjectiveGradients) -> dict[str, float]:
     return dict(zip(gradients.components, gradients.weights, strict=True))
-
-
-def _share_of(shares: Mapping[str, float], objective: str, component: str) -> float | None:
-    return shares.get(f"{objective}.{component}", shares.get(component))
 
 
 def _fix(case: Case, objective: str, weights: Mapping[str, float]) -> dict[str, float] | None:
