@@ -45,9 +45,16 @@ def _explained(finding: Finding, findings: Sequence[Finding]) -> Finding:
 
 
 def _root(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Follow a finding to the cause that nothing else accounts for; two that account for each other both stand."""
+    """Follow a finding to the cause that nothing else accounts for.
+
+    Where two account for each other and nothing else does, the one that comes first stands for both: that one component
+    dominates and that the others are starved (LD101, LD102) is one effect. Two errors have causes of their own.
+    """
     others = [other for other in findings if other is not finding]
-    causes = [cause for cause in others if _accounts_for(cause, finding) and not _accounts_for(finding, cause)]
+    accounting = [other for other in others if _accounts_for(other, finding)]
+    causes = [other for other in accounting if not _accounts_for(finding, other)]
+    if not causes and finding.severity is not Severity.ERROR:
+        causes = [other for other in accounting if _order(other) < _order(finding)]
     return _root(min(causes, key=_order), others) if causes else finding
 
 

@@ -1,6 +1,6 @@
 """The config as typed records: what every key means, which values it takes and what it is when left out.
 
-The field descriptions are the user's documentation: `lossdoctor schema` prints them, editors show them.
+The text below a field is the user's documentation: `lossdoctor schema` prints it, editors and messages show it.
 Nothing here reads files or imports torch; `load.py` turns a YAML file into a `Config`.
 """
 
@@ -80,7 +80,7 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class Section(BaseModel):
     """A mapping of the config: immutable, no keys but these, no value converted in silence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ModelConfig(Section):
@@ -313,16 +313,15 @@ class PerceptualComponent(Component):
     """How features are compared."""
 
 
-BuiltInComponent = Annotated[
+BuiltInColorComponent = (
     PixelComponent
     | SmoothL1Component
     | CharbonnierComponent
     | SsimComponent
     | TotalVariationComponent
     | GradientComponent
-    | PerceptualComponent,
-    Field(discriminator="term"),
-]
+)
+BuiltInComponent = Annotated[BuiltInColorComponent | PerceptualComponent, Field(discriminator="term")]
 
 Role = Literal["regularizer"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -381,7 +380,7 @@ class MeasureConfig(Section):
 class RulesConfig(BaseModel):
     """Which rules judge, and their options: every other key is the code of a rule."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     select: list[str] = []
     """Codes or prefixes (`LD2`) of the rules to run; all when empty."""

@@ -7,11 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
 from ..config.keys import Keys, dotted
-from ..config.schema import BuiltInComponent, Config, Schedule
 from ..records import (
     ComponentReport,
     Examination,
@@ -22,6 +21,11 @@ from ..records import (
     Operation,
     Severity,
 )
+
+# The schema costs more to load than all rules together: what only explains rules, or judges without a config, goes
+# without. A rule tells the built-in components apart by their `term`.
+if TYPE_CHECKING:
+    from ..config.schema import BuiltInColorComponent, BuiltInComponent, Config, Schedule
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,15 @@ class Case:
         """The built-in components of the config, by name; empty for user code."""
         return (self.config.loss.components or {}) if self.config else {}
 
+    def term(self, name: str) -> str | None:
+        """Return the term of a built-in component, None where there is none of that name."""
+        return self.built_in[name].term if name in self.built_in else None
+
+    def color_component(self, name: str) -> BuiltInColorComponent | None:
+        """Return a built-in component that compares images in a colour space, None where there is none of that name."""
+        component = self.built_in.get(name)
+        return component if component is not None and component.term != "perceptual" else None
+
     def locate(self, *keys: str) -> Location | None:
         """Return where a key of the config is written, or the nearest key around it."""
         return self.config.locate(*keys) if self.config else None
@@ -67,6 +80,16 @@ class Case:
         if component in self.built_in:
             return self.built_in[component].weight
         return self._weights.get(f"{objective}.{component}", self._weights.get(component))
+
+    def schedule(self, objective: str, component: str) -> Schedule | None:
+        """Return the schedule that a component's weight follows, None where it follows none."""
+        weight = self.declared_weight(objective, component)
+        return None if weight is None or isinstance(weight, (int, float)) else weight
+
+    def declared_share(self, objective: str, component: str) -> float | None:
+        """Return the share of the gradient that `loss.shares` means a component to have, None where it says nothing."""
+        shares = self.config.loss.shares if self.config else {}
+        return shares.get(f"{objective}.{component}", shares.get(component))
 
     def weight_key(self, objective: str, component: str) -> Keys:
         """Return the key that holds a component's weight, or that would hold it and no other component's."""
@@ -89,8 +112,7 @@ class Case:
         if self.config is None:
             return None
         keys = self.weight_key(objective, component)
-        written = self._weights.get(keys[-1]) if component not in self.built_in else self.built_in[component].weight
-        return {dotted((*keys, "to") if isinstance(written, Schedule) else keys): weight}
+        return {dotted((*keys, "to") if self.schedule(objective, component) else keys): weight}
 
     @property
     def _weights(self) -> Mapping[str, float | Schedule]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import balance
-from ..config.schema import Schedule
 from ..records import Finding, Location, ObjectiveGradients, Severity
 from .base import Case, Rule, listing, percent
 
@@ -86,7 +85,7 @@ class OffBudget(Rule):
         if case.config is None:
             return
         for gradients in case.gradients:
-            budget = _budget(gradients, case.config.loss.shares)
+            budget = _budget(case, gradients)
             off = budget.off(case.config.loss.tolerance, self.nothing) if budget else []
             if budget and off:
                 yield self._judge(case, budget, off, case.config.loss.tolerance)
@@ -116,10 +115,10 @@ class OffBudget(Rule):
         )
 
 
-def _budget(gradients: ObjectiveGradients, shares: Mapping[str, float]) -> _Budget | None:
+def _budget(case: Case, gradients: ObjectiveGradients) -> _Budget | None:
     """Return the budget of an objective, None where none is declared or nothing is left to compare."""
     declared = {
-        name: share for name in gradients.components if (share := _share_of(shares, gradients.name, name)) is not None
+        name: share for name in gradients.components if (share := case.declared_share(gradients.name, name)) is not None
     }
     norms = _norms(gradients)
     weighted = {name: abs(weight) * norms[name] for name, weight in _weights(gradients).items() if name in norms}
@@ -151,13 +150,9 @@ def _weights(gradients: ObjectiveGradients) -> dict[str, float]:
     return dict(zip(gradients.components, gradients.weights, strict=True))
 
 
-def _share_of(shares: Mapping[str, float], objective: str, component: str) -> float | None:
-    return shares.get(f"{objective}.{component}", shares.get(component))
-
-
 def _fix(case: Case, objective: str, weights: Mapping[str, float]) -> dict[str, float] | None:
     """Return the change of the config; None where a weight follows a schedule, whose end is not what was measured."""
-    if any(isinstance(case.declared_weight(objective, name), Schedule) for name in weights):
+    if any(case.schedule(objective, name) for name in weights):
         return None
     changes = [case.weight_fix(objective, name, weight) or {} for name, weight in weights.items()]
     return {key: weight for change in changes for key, weight in change.items()} or None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import ColorComponent, SsimComponent
 from ..losses.spaces import selected_channels
 from ..records import Finding, Location, ObjectiveReport, Severity
 from .base import Case, Rule, effect_of, listing
@@ -86,8 +85,8 @@ class UnnormalizedColorSpace(Rule):
 
     @staticmethod
     def _declared(case: Case, objective: str, name: str) -> RawComponent | None:
-        component = case.built_in[name]
-        if not isinstance(component, ColorComponent) or isinstance(component, SsimComponent) or component.normalize:
+        component = case.color_component(name)
+        if component is None or component.term in ("ssim", "ms_ssim") or component.normalize:
             return None
         channels = selected_channels(component.space, component.channels)
         largest = max(channel.maximum - channel.minimum for channel in channels)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import ColorComponent
 from ..records import Finding, Operation, Severity, Statistics
 from .base import Case, Rule, listing
 from .circles import circular_quantity
 from .distances import DISTANCES, data_side
 from .occurrences import Occurrence, is_whole, occurrences
+
+if TYPE_CHECKING:
+    from ..config.schema import BuiltInColorComponent
 
 #: Channels of LAB that hold what a channel of HSV holds, with no end where the circle closes.
 _IN_LAB = {"H": ("a", "b"), "S": ("a", "b"), "V": ("L",)}
@@ -62,7 +64,7 @@ class CircularQuantity(Rule):
             component.name
             for objective in case.objectives
             for component in objective.components
-            if component.weight != 0 and _compares_hue(case.built_in.get(component.name))
+            if component.weight != 0 and _compares_hue(case.color_component(component.name))
         ]
         if names:
             compare = "compares" if len(names) == 1 else "compare"
@@ -91,8 +93,8 @@ class CircularQuantity(Rule):
         )
 
 
-def _compares_hue(component: Any) -> bool:
-    return isinstance(component, ColorComponent) and component.space == "hsv" and "H" in _letters(component)
+def _compares_hue(component: BuiltInColorComponent | None) -> bool:
+    return component is not None and component.space == "hsv" and "H" in _letters(component)
 
 
 def _letters(component: Any) -> list[str]:

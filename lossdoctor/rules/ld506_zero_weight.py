@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import Schedule
 from ..records import Finding, Severity
 from .base import Case, Rule
 
@@ -30,7 +29,7 @@ class ZeroWeight(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every component whose weight is zero."""
         for objective, component in self._weightless(case):
-            if isinstance(case.declared_weight(objective, component), Schedule):
+            if case.schedule(objective, component):
                 continue
             key = dotted(case.weight_key(objective, component))
             yield self.finding(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .. import balance
 from ..records import ComponentReport, ObjectiveGradients
-from .base import rivals
+from .base import Case, rivals
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,16 @@ class Standing:
         return sum(other.grad_share or 0.0 for other in self.others)
 
 
-def standings(gradients: ObjectiveGradients) -> Iterator[Standing]:
-    """Yield the standing of every rival of an objective; nothing where fewer than two are left to compare."""
+def standings(case: Case, gradients: ObjectiveGradients) -> Iterator[Standing]:
+    """Yield the standing of every rival of an objective; nothing where fewer than two are left to compare.
+
+    Those with a share of their own in `loss.shares` are left out: what they may hold has been said.
+    """
     contenders = rivals(balance.summarize(gradients))
     declared = dict(zip(gradients.components, gradients.declared, strict=True))
     for component in contenders if len(contenders) > 1 else ():
+        if case.declared_share(gradients.name, component.name) is not None:
+            continue
         yield Standing(
             objective=gradients.name,
             component=component,
