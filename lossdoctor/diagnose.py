@@ -23,11 +23,19 @@ def diagnose(
     options: Mapping[str, Any] = case.config.rules.options if case.config else {}
     for rule_class in selected_rules(select, ignore):
         rule = rule_class(**options.get(rule_class.code, {}))
-        if (reason := _missing(case, rule)) is not None:
-            skipped.append(Skipped(rule.code, reason))
-        else:
-            findings += rule.check(case)
+        found, reason = _evaluate(rule, case)
+        findings += found
+        skipped += [Skipped(rule.code, reason)] if reason else []
     return tuple(sorted(explain(findings), key=_order)), tuple(skipped)
+
+
+def _evaluate(rule: Rule, case: Case) -> tuple[Iterable[Finding], str | None]:
+    """Return what a rule finds, measured or else expected, and why it could not be evaluated."""
+    reason = _missing(case, rule)
+    if reason is None:
+        return rule.check(case), None
+    found = rule.check_expected(case, case.expected) if case.expected else None
+    return ((), reason) if found is None else (found, None)
 
 
 def explain(findings: Iterable[Finding]) -> list[Finding]:

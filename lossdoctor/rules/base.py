@@ -46,6 +46,13 @@ class Case:
         """What the gradient instrument measured; empty where it did not run."""
         return (self.examination.gradients or ()) if self.examination else ()
 
+    @cached_property
+    def expected(self) -> ObjectiveGradients | None:
+        """What the config lets expect of its built-in components; None once something was measured."""
+        from ..expected import expected_gradients
+
+        return expected_gradients(self.config) if self.config and self.examination is None else None
+
     @property
     def built_in(self) -> Mapping[str, BuiltInComponent]:
         """The built-in components of the config, by name; empty for user code."""
@@ -143,6 +150,13 @@ class Rule(ABC):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every fault in the case."""
 
+    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding] | None:  # noqa: ARG002
+        """Yield what the config of built-in components settles or lets expect, where nothing was measured.
+
+        None, the rule is skipped, where it settles nothing. `expected` are orders of magnitude (see `expected.py`).
+        """
+        return None
+
     @classmethod
     def manual(cls) -> str:
         """Return the manual page: the docstring, without its indentation."""
@@ -176,25 +190,42 @@ class Rule(ABC):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """From which joint share on, or below which share that they leave to another, components are a cause of harm."""
+
+    error: tuple[float, float]
+    warning: tuple[float, float]
+    verb: str  #: how the share is known: "hold", "can be expected to hold"
+
+
+MEASURED = Limits(error=(0.99, 0.001), warning=(0.95, 0.005), verb="hold")
+
+#: Expected numbers may be off by a factor of ten, so that an error takes a ratio of 1000 to the next, a warning of 100.
+EXPECTED = Limits(error=(0.999, 0.001), warning=(0.99, 0.005), verb="can be expected to hold")
+
+
+@dataclass(frozen=True)
 class Effect:
     """What the components of one cause do to the rest of their objective."""
 
     severity: Severity
     share: float | None  #: of the gradient, joint; None where no balance can be judged
     smallest: ComponentReport | None  #: the component outside the cause with the least gradient
+    verb: str = MEASURED.verb
 
     def describe(self, components: Collection[str]) -> str:
         """Return what the components of the cause do as the end of a sentence, empty where nothing is known."""
         if self.share is None:
             return ""
-        text = f": {'it holds' if len(components) == 1 else 'together they hold'} {percent(self.share)} of the gradient"
+        verb = "holds" if self.verb == "hold" and len(components) == 1 else self.verb
+        text = f": {'it' if len(components) == 1 else 'together they'} {verb} {percent(self.share)} of the gradient"
         if self.smallest is not None:
             text += f", which leaves {self.smallest.name} {percent(self.smallest.grad_share or 0.0)}"
         return text
 
 
-def effect_of(objective: ObjectiveReport, names: Collection[str]) -> Effect:
-    """Judge a cause by its measured effect.
+def effect_of(objective: ObjectiveReport, names: Collection[str], limits: Limits = MEASURED) -> Effect:
+    """Judge a cause by its effect, which was measured unless the `limits` say that it is expected.
 
     Error where the components hold, together, ≥ 99 % of the gradient or leave another component that can be judged
     (see `rivals`) below 0.1 %; warning at ≥ 95 % or below 0.5 %; else a note. Without such a component outside the
@@ -205,15 +236,18 @@ def effect_of(objective: ObjectiveReport, names: Collection[str]) -> Effect:
     shares = [share for share in inside if share is not None]
     share = sum(shares) if shares else None
     if share is None or not outside:
-        return Effect(Severity.NOTE, share, None)
+        return Effect(Severity.NOTE, share, None, limits.verb)
     smallest = min(outside, key=lambda component: component.grad_share or 0.0)
-    if share >= 0.99 or _leaves_below(0.001, share, outside):
+    if _is_harmful(limits.error, share, outside):
         severity = Severity.ERROR
-    elif share >= 0.95 or _leaves_below(0.005, share, outside):
-        severity = Severity.WARNING
     else:
-        severity = Severity.NOTE
-    return Effect(severity, share, smallest)
+        severity = Severity.WARNING if _is_harmful(limits.warning, share, outside) else Severity.NOTE
+    return Effect(severity, share, smallest, limits.verb)
+
+
+def _is_harmful(limits: tuple[float, float], share: float, outside: Collection[ComponentReport]) -> bool:
+    most, least = limits
+    return share >= most or _leaves_below(least, share, outside)
 
 
 def _leaves_below(limit: float, share: float, outside: Collection[ComponentReport]) -> bool:

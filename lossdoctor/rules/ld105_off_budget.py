@@ -13,6 +13,9 @@ from .base import Case, Rule, listing, percent
 #: Declared shares that add up to this much leave nothing to other components: three times 0.33 is meant as all.
 WHOLE = 0.98
 
+#: How far an expected share may be off the one that will be measured (`expected.py`).
+EXPECTED_MARGIN = 10.0
+
 
 @dataclass(frozen=True)
 class _Budget:
@@ -65,6 +68,9 @@ class OffBudget(Rule):
     gradient norm has to be proportional to the share. One weight stays as it is: that of the largest share which is
     not off, or of the largest if all are. They hold for now, because shares move during training.
 
+    Where nothing was measured, shares that can be expected of built-in components are compared instead, and ten times
+    as much may be off, which is how far such an expectation may be.
+
     Remedy: set the weights of the message, or declare what you want instead.
 
     Options: `nothing` (0.005) is how much of the gradient a component with the share 0 may still have; below that,
@@ -75,26 +81,35 @@ class OffBudget(Rule):
     name: ClassVar[str] = "off-budget"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("config", "gradients")
-    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104")
-    overshadows: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104", "LD903")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104", "LD903")
 
     nothing: float = 0.005
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for every objective with a component that is off its budget."""
+        for gradients in case.gradients:
+            yield from self._compare(case, gradients, "has", margin=1.0)
+
+    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+        """Yield a finding where the weights contradict the budget."""
+        return self._compare(case, expected, "can be expected to get", margin=EXPECTED_MARGIN)
+
+    def _compare(self, case: Case, gradients: ObjectiveGradients, verb: str, *, margin: float) -> Iterator[Finding]:
         if case.config is None:
             return
-        for gradients in case.gradients:
-            budget = _budget(case, gradients)
-            off = budget.off(case.config.loss.tolerance, self.nothing) if budget else []
-            if budget and off:
-                yield self._judge(case, budget, off, case.config.loss.tolerance)
+        loss = case.config.loss
+        budget = _budget(case, gradients)
+        off = budget.off(loss.tolerance * margin, self.nothing * margin) if budget else []
+        if budget and off:
+            yield self._judge(case, budget, off, loss.tolerance * margin, verb)
 
-    def _judge(self, case: Case, budget: _Budget, off: Sequence[str], tolerance: float) -> Finding:
+    def _judge(self, case: Case, budget: _Budget, off: Sequence[str], tolerance: float, verb: str) -> Finding:
         objective, weights = budget.objective.name, budget.weights(off)
         apart = [
-            f"{name} has {percent(budget.measured[name])} of the gradient instead of {percent(budget.declared[name])}"
-            for name in off
+            f"{name} {verb} {percent(budget.measured[name])} of the gradient instead of {percent(declared)}"
+            for name, declared in budget.declared.items()
+            if name in off
         ]
         changes = [f"{name}: {weight:g}" for name, weight in weights.items()]
         return self.finding(
@@ -103,7 +118,7 @@ class OffBudget(Rule):
             objective=objective,
             evidence={
                 "declared": dict(budget.declared),
-                "measured": dict(budget.measured),
+                "measured" if verb == "has" else "expected": dict(budget.measured),
                 "weights": _weights(budget.objective),
                 "tolerance": tolerance,
             },

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
 from ..config.keys import dotted
@@ -15,6 +15,9 @@ from ..records import Finding, ObjectiveGradients, Operand, Operation, Severity,
 from .base import Case, Rule, listing
 from .distances import distances
 from .linear_relations import LinearRelation, linear_relation
+
+if TYPE_CHECKING:
+    from ..config.schema import BuiltInComponent
 
 #: Without values that vary over the batches a constant ratio says nothing; then gradients have to be parallel to
 #: within rounding.
@@ -73,6 +76,16 @@ class OverlappingComponents(Rule):
             different = [k for k in used if k not in twins]
             if relation := linear_relation(gradients, different, self.ratio_spread):
                 yield self._combined(case, gradients, relation)
+
+    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+        """Yield a finding for every pair of components of which the config says that they overlap."""
+        used = [k for k, weight in enumerate(expected.weights) if weight != 0]
+        for a, b in itertools.combinations(used, 2):
+            names = expected.components[a], expected.components[b]
+            if _declare_the_same(*(case.built_in[name] for name in names)):
+                yield self._identical(case, expected, a, b, {"value_ratio": 1.0})
+            elif pair := next((pair for pair in (names, names[::-1]) if _declares_part_of(case, *pair)), None):
+                yield self._contained(case, expected.name, *pair, {})
 
     def _same_function(
         self, case: Case, gradients: ObjectiveGradients, a: int, b: int, cosine: float | None
@@ -173,6 +186,19 @@ def _declares_part_of(case: Case, inner: str, outer: str) -> bool:
     if part is None or whole is None:
         return False
     return part.term == whole.term and part.space == whole.space and bool(_channels_left(case, inner, outer))
+
+
+def _declare_the_same(a: BuiltInComponent, b: BuiltInComponent) -> bool:
+    """Whether two built-in components differ in nothing but their weights."""
+    return _without_weight(a) == _without_weight(b)
+
+
+def _without_weight(component: BuiltInComponent) -> dict[str, Any]:
+    """Return a component's settings with its channels in full and in order: [b, a] compares what [a, b] does."""
+    settings = component.model_dump(exclude={"weight"})
+    if component.term != "perceptual":
+        settings["channels"] = sorted(c.letter for c in selected_channels(component.space, component.channels))
+    return settings
 
 
 def _channels_left(case: Case, inner: str, outer: str) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from .. import balance
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
-from ..records import Finding, Location, ObjectiveReport, Severity
-from .base import Case, Rule, effect_of, listing
+from ..records import Finding, Location, ObjectiveGradients, ObjectiveReport, Severity
+from .base import EXPECTED, MEASURED, Case, Limits, Rule, effect_of, listing
 from .color_operands import RAW_SPAN, color_operand, describe_channels
 from .distances import distances
 
@@ -50,7 +51,8 @@ class UnnormalizedColorSpace(Rule):
 
     A cause, judged by its effect: an error where the components hold, together, at least 99 % of the gradient or
     leave another component below 0.1 %; a warning at 95 % or 0.5 %; else a note, since a weight may balance raw units
-    on purpose.
+    on purpose. Where nothing was measured the effect is expected from the ranges, and a ratio of 1000 to another
+    component is an error, of 100 a warning.
 
     Remedy: divide L by 100 and bring a and b to [0, 1] by (x + 128) / 256 on both sides, `normalize: true` for
     built-in components; then set the weights anew.
@@ -60,16 +62,23 @@ class UnnormalizedColorSpace(Rule):
     name: ClassVar[str] = "unnormalized-color-space"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
-    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104")
-    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104", "LD903")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD903")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for all raw components of an objective."""
         for objective in case.objectives:
-            components = [component.name for component in objective.components if component.weight != 0]
-            raw = [found for name in components if (found := self._raw(case, objective.name, name))]
-            if raw:
-                yield self._report(objective, raw)
+            yield from self._judge(case, objective, MEASURED)
+
+    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+        """Yield one finding for all raw components."""
+        return self._judge(case, balance.summarize(expected), EXPECTED)
+
+    def _judge(self, case: Case, objective: ObjectiveReport, limits: Limits) -> Iterator[Finding]:
+        components = [component.name for component in objective.components if component.weight != 0]
+        raw = [found for name in components if (found := self._raw(case, objective.name, name))]
+        if raw:
+            yield self._report(objective, raw, limits)
 
     def _raw(self, case: Case, objective: str, name: str) -> RawComponent | None:
         if name in case.built_in:
@@ -103,9 +112,9 @@ class UnnormalizedColorSpace(Rule):
         space = _FULL_NAMES.get(component.space, component.space)
         return RawComponent(name, space, ranges, largest, case.locate(*keys), {dotted(keys): True})
 
-    def _report(self, objective: ObjectiveReport, raw: list[RawComponent]) -> Finding:
+    def _report(self, objective: ObjectiveReport, raw: list[RawComponent], limits: Limits) -> Finding:
         names = [component.name for component in raw]
-        effect = effect_of(objective, names)
+        effect = effect_of(objective, names, limits)
         spaces = listing(list(dict.fromkeys(component.space for component in raw)))
         widest = max(raw, key=lambda component: len(component.ranges))
         ranges = ", ".join(f"{channel} {span}" for channel, span in widest.ranges.items())

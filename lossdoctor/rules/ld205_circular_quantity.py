@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
-from ..records import Finding, Operation, Severity, Statistics
+from ..records import Finding, ObjectiveGradients, Operation, Severity, Statistics
 from .base import Case, Rule, listing
 from .circles import circular_quantity
 from .distances import DISTANCES, data_side
@@ -54,17 +54,21 @@ class CircularQuantity(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the components that compare hue, and one for every plain distance of an angle."""
         if case.built_in:
-            yield from self._declared(case)
+            yield from self._declared(case, case.gradients)
             return
         for found in occurrences(case, _on_a_line):
             yield self._traced(found)
 
-    def _declared(self, case: Case) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+        """Yield a finding for the components that compare hue."""
+        return self._declared(case, [expected])
+
+    def _declared(self, case: Case, objectives: Sequence[ObjectiveGradients]) -> Iterator[Finding]:
         names = [
-            component.name
-            for objective in case.objectives
-            for component in objective.components
-            if component.weight != 0 and _compares_hue(case.color_component(component.name))
+            name
+            for objective in objectives
+            for name, weight in zip(objective.components, objective.weights, strict=True)
+            if weight != 0 and _compares_hue(case.color_component(name))
         ]
         if names:
             compare = "compares" if len(names) == 1 else "compare"

@@ -26,6 +26,11 @@ class Standing:
         return self._own / (self._own + self._rest)
 
     @property
+    def ratio(self) -> float:
+        """Its gradient over that of all others together."""
+        return self._own / self._rest
+
+    @property
     def other_weights(self) -> list[float]:
         """The magnitudes of the others' weights."""
         return [abs(other.weight) for other in self.others]
