@@ -79,4 +79,4 @@ def inspect(
             )
         with writing_explained():
             emission.write(report)
-    raise typer.Exit(exit_code(report, fail_on))
+    raise typer.Exit(exit_code([report], fail_on))

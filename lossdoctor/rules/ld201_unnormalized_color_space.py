@@ -130,7 +130,7 @@ class UnnormalizedColorSpace(Rule):
                 "joint_share": effect.share,
                 "largest_span": max(component.largest for component in raw),
                 **({"smallest_other": {effect.smallest.name: effect.smallest.grad_share}} if effect.smallest else {}),
-                "total": objective.value,
+                **({} if objective.value is None else {"total": objective.value}),
             },
             remedy="Bring every channel to about [0, 1] on both sides (CIELAB: L / 100, (a, b) + 128 over 256)"
             + (" with normalize: true" if fix else "")
