@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .records import Finding, Severity, Skipped
 from .rules import registry
 from .rules.base import Case, Rule
+from .rules.ld904_unused_suppression import UnusedSuppression
+from .suppression import Acceptance, acceptances, ignored, remaining
 
 
 def diagnose(
@@ -16,26 +18,54 @@ def diagnose(
 ) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Return the findings, most severe first, and the rules that could not be evaluated.
 
-    `select` and `ignore` are codes or prefixes of codes; an empty selection means all.
+    `select` and `ignore` are codes or prefixes of codes; an empty selection means all. Ignored rules are evaluated all
+    the same, to tell which of them are ignored for nothing.
     """
-    findings: list[Finding] = []
-    skipped: list[Skipped] = []
+    evaluations = [_evaluate(rule, case) for rule in selected_rules(select)]
+    codes = {rule.code for rule in selected_rules(select, ignore)}
+    chosen = [evaluation for evaluation in evaluations if evaluation.code in codes]
+    accepted = list(acceptances(case))
+    explained = explain(finding for evaluation in chosen for finding in evaluation.findings)
+    findings = remaining(explained, accepted)
+    if UnusedSuppression.code in codes:
+        raw = [finding for evaluation in evaluations for finding in evaluation.findings]
+        findings += _unused(
+            [*accepted, *ignored(case, ignore)], raw, {each.code for each in evaluations if each.settled}
+        )
+    skipped = tuple(Skipped(each.code, each.skipped) for each in chosen if each.skipped)
+    return tuple(sorted(findings, key=_order)), skipped
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What became of one rule."""
+
+    code: str
+    findings: tuple[Finding, ...]
+    skipped: str | None  #: why it could not be evaluated
+    settled: bool  #: whether no finding means no fault
+
+
+def _evaluate(rule_class: type[Rule], case: Case) -> _Evaluation:
+    """Evaluate a rule: by what was measured, or else by what is expected."""
     options: Mapping[str, Any] = case.config.rules.options if case.config else {}
-    for rule_class in selected_rules(select, ignore):
-        rule = rule_class(**options.get(rule_class.code, {}))
-        found, reason = _evaluate(rule, case)
-        findings += found
-        skipped += [Skipped(rule.code, reason)] if reason else []
-    return tuple(sorted(explain(findings), key=_order)), tuple(skipped)
-
-
-def _evaluate(rule: Rule, case: Case) -> tuple[Iterable[Finding], str | None]:
-    """Return what a rule finds, measured or else expected, and why it could not be evaluated."""
+    rule = rule_class(**options.get(rule_class.code, {}))
+    settled = ("measurement" if case.examination else "config") in rule.settled_by
     reason = _missing(case, rule)
     if reason is None:
-        return rule.check(case), None
+        return _Evaluation(rule.code, tuple(rule.check(case)), None, settled)
     found = rule.check_expected(case, case.expected) if case.expected else None
-    return ((), reason) if found is None else (found, None)
+    if found is None:
+        return _Evaluation(rule.code, (), reason, settled=False)
+    return _Evaluation(rule.code, tuple(found), None, settled)
+
+
+def _unused(accepted: Iterable[Acceptance], findings: Sequence[Finding], settled: Container[str]) -> Iterator[Finding]:
+    """Yield a note for every acceptance of nothing, where that is known: all its rules were evaluated in full."""
+    for acceptance in accepted:
+        codes = [code for code in registry() if code.startswith(acceptance.code)]
+        if not any(map(acceptance.accepts, findings)) and all(code in settled for code in codes):
+            yield UnusedSuppression().unused(acceptance, known=bool(codes))
 
 
 def explain(findings: Iterable[Finding]) -> list[Finding]:

@@ -28,19 +28,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from .config.schema import (
-    BuiltInComponent,
-    CharbonnierComponent,
-    Config,
-    ImageData,
-    PerceptualComponent,
-    SmoothL1Component,
-    SsimComponent,
-    weight_at,
-)
 from .losses.spaces import selected_channels
 from .records import Block, ObjectiveGradients
+
+# As in the rules: the schema costs more to load than all of them together.
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from .config.schema import BuiltInComponent, Config, SsimComponent
 
 #: How far a prediction is off, in units of RGB.
 ERROR = 0.1
@@ -60,6 +58,8 @@ def expected_gradients(config: Config) -> ObjectiveGradients | None:
 
     One batch, one block that all components reach, gradients that are orthogonal to each other.
     """
+    from .config.schema import weight_at
+
     components = config.loss.components
     if components is None:
         return None
@@ -81,8 +81,37 @@ def expected_gradients(config: Config) -> ObjectiveGradients | None:
     )
 
 
+def expected_size(settings: Mapping[str, Any], config: Config) -> float | None:
+    """Return |w|·‖∇L‖ that can be expected of a component with these settings, whatever else the mapping holds.
+
+    It is |w| where the loss is the user's code, and None where the settings are not those of a component.
+    """
+    from pydantic import ValidationError
+
+    from .config.schema import weight_at
+
+    known = {key: value for key, value in settings.items() if key not in ("role", "share")}
+    try:
+        component = _components().validate_python(known if "term" in known else {"term": "l1", **known})
+    except ValidationError:
+        return None
+    size = 1.0 if component.weight is None else abs(weight_at(component.weight))
+    return size * _norm(component, *_size(config)) if "term" in known else size
+
+
+@cache
+def _components() -> TypeAdapter[BuiltInComponent]:
+    from pydantic import TypeAdapter
+
+    from .config.schema import BuiltInComponent
+
+    return TypeAdapter(BuiltInComponent)
+
+
 def _size(config: Config) -> tuple[int, int]:
     """Return the pixels of a batch and its images."""
+    from .config.schema import ImageData
+
     data = config.data
     images, side = (data.batch_size, data.size) if isinstance(data, ImageData) else (LEAST_BATCH, LEAST_SIDE)
     return images * side**2, images
@@ -105,7 +134,7 @@ def _summed(component: BuiltInComponent, pixels: int, images: int, channels: int
 
 def _channels(component: BuiltInComponent) -> Sequence[tuple[float, float]]:
     """Return the span of every channel over the RGB cube, and how far it moves by a unit of RGB, as it is compared."""
-    if isinstance(component, PerceptualComponent):
+    if component.term == "perceptual":
         return ((1 / IMAGENET_STD, 1 / IMAGENET_STD),) * 3
     channels = selected_channels(component.space, component.channels)
     spans = [(c.maximum - c.minimum) / (c.span if component.normalize else 1.0) for c in channels]
@@ -114,17 +143,20 @@ def _channels(component: BuiltInComponent) -> Sequence[tuple[float, float]]:
 
 def _slope(component: BuiltInComponent) -> Callable[[float], float]:
     """Return ∂ℓ/∂d of a component's term as a function of the difference d."""
-    match component:
-        case SmoothL1Component(beta=beta):
+    match component.term:
+        case "smooth_l1":
+            beta = component.beta
             return lambda d: min(d / beta, 1.0)
-        case CharbonnierComponent(epsilon=epsilon):
+        case "charbonnier":
+            epsilon = component.epsilon
             return lambda d: d / math.hypot(d, epsilon)
-        case SsimComponent():
+        case "ssim" | "ms_ssim":
             steady = (0.03 * _data_range(component)) ** 2
             return lambda d: d / (d**2 + steady)
-        case PerceptualComponent(distance=term):
+        case "perceptual":
+            return _SLOPES[component.distance]
+        case term:
             return _SLOPES[term]
-    return _SLOPES[component.term]
 
 
 _SLOPES: Mapping[str, Callable[[float], float]] = {

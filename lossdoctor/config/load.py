@@ -48,7 +48,9 @@ def config_of_document(document: Document, path: Path, overrides: Sequence[str] 
     overridden = apply_overrides(document.value, overrides)
     positions = without_overridden(document.positions, overridden.keys)
     source = Source(Location(str(path), 1), positions, overridden.keys)
-    return _config(overridden.value, path, source, document.problems + overridden.problems)
+    config = _config(overridden.value, path, source, document.problems + overridden.problems)
+    config._suppressions = document.suppressions
+    return config
 
 
 def parse_config(data: Mapping[str, Any], path: Path = IN_MEMORY) -> Config:

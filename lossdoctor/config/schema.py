@@ -31,6 +31,7 @@ from pydantic_core import PydanticCustomError
 
 from ..records import Location
 from .suggest import closest, did_you_mean
+from .suppressions import Suppression
 
 Space = Literal["rgb", "lab", "luv", "ycbcr", "yuv", "hsv", "xyz", "gray"]
 
@@ -446,6 +447,7 @@ class Config(Section):
 
     _path: Path = PrivateAttr(default=Path("<config>"))
     _positions: Mapping[tuple[str, ...], Location] = PrivateAttr(default_factory=dict)
+    _suppressions: tuple[Suppression, ...] = PrivateAttr(default=())
 
     @property
     def path(self) -> Path:
@@ -456,6 +458,16 @@ class Config(Section):
     def folder(self) -> Path:
         """The folder that relative paths and targets start from."""
         return self._path.parent
+
+    @property
+    def positions(self) -> Mapping[tuple[str, ...], Location]:
+        """Where every key that was read from a file is written."""
+        return self._positions
+
+    @property
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """The comments that accept findings."""
+        return self._suppressions
 
     def locate(self, *keys: str) -> Location:
         """Return where a key is written; where it is not, the nearest key around it."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
+from ..baseline import ConfigBaseline
 from ..config.keys import Keys, dotted
 from ..records import (
     ComponentReport,
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a rule may look at: the config, what was measured, what a trial showed. Any of them may be absent."""
+    """Everything a rule may look at: the config, what was measured, what a trial or a baseline says; or some."""
 
     config: Config | None = None
     examination: Examination | None = None
     trial: None = None
+    baseline: ConfigBaseline | None = None
 
     @cached_property
     def objectives(self) -> tuple[ObjectiveReport, ...]:
@@ -141,6 +143,8 @@ class Rule(ABC):
     """The level of its findings; the highest one where it varies."""
     requires: ClassVar[tuple[str, ...]] = ()
     """Facts it needs: "config", "trial", or a field of `Examination`. Without one of them it is skipped."""
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement",)
+    """What has to be known for no finding to mean no fault: "measurement", or "config" where the config will do."""
     explains: ClassVar[tuple[str, ...]] = ()
     """Codes of symptoms that this cause accounts for on its own components."""
     overshadows: ClassVar[tuple[str, ...]] = ()

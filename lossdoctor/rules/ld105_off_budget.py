@@ -105,6 +105,7 @@ class OffBudget(Rule):
             yield self._judge(case, budget, off, loss.tolerance * margin, verb)
 
     def _judge(self, case: Case, budget: _Budget, off: Sequence[str], tolerance: float, verb: str) -> Finding:
+        expected = verb != "has"
         objective, weights = budget.objective.name, budget.weights(off)
         apart = [
             f"{name} {verb} {percent(budget.measured[name])} of the gradient instead of {percent(declared)}"
@@ -118,14 +119,16 @@ class OffBudget(Rule):
             objective=objective,
             evidence={
                 "declared": dict(budget.declared),
-                "measured" if verb == "has" else "expected": dict(budget.measured),
+                "expected" if expected else "measured": dict(budget.measured),
                 "weights": _weights(budget.objective),
                 "tolerance": tolerance,
             },
-            remedy=f"The budget is met with weights {', '.join(changes)}. Or declare other shares in loss.shares."
+            remedy="Correct the weights or loss.shares; lossdoctor inspect measures which weights meet the budget."
+            if expected
+            else f"The budget is met with weights {', '.join(changes)}. Or declare other shares in loss.shares."
             if changes
             else "Give the components a weight, or declare other shares in loss.shares.",
-            fix=_fix(case, objective, weights),
+            fix=None if expected else _fix(case, objective, weights),
             location=_locate_share(case, objective, off[0]),
         )
 

@@ -50,6 +50,7 @@ class CircularQuantity(Rule):
     name: ClassVar[str] = "circular-quantity"
     severity: ClassVar[Severity] = Severity.WARNING
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the components that compare hue, and one for every plain distance of an angle."""

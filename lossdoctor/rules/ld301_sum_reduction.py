@@ -70,6 +70,7 @@ class SumReduction(Rule):
     name: ClassVar[str] = "sum-reduction"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
     explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104", "LD903")
     overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD903")
 

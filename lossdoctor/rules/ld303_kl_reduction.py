@@ -40,6 +40,7 @@ class KlReduction(Rule):
     name: ClassVar[str] = "kl-reduction"
     severity: ClassVar[Severity] = Severity.WARNING
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
     explains: ClassVar[tuple[str, ...]] = ("LD102",)
 
     def check(self, case: Case) -> Iterator[Finding]:

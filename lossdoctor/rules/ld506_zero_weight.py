@@ -24,6 +24,7 @@ class ZeroWeight(Rule):
     code: ClassVar[str] = "LD506"
     name: ClassVar[str] = "zero-weight"
     severity: ClassVar[Severity] = Severity.WARNING
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
     explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
 
     def check(self, case: Case) -> Iterator[Finding]:

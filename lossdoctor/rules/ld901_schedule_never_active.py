@@ -35,6 +35,7 @@ class ScheduleNeverActive(Rule):
     name: ClassVar[str] = "schedule-never-active"
     severity: ClassVar[Severity] = Severity.WARNING
     requires: ClassVar[tuple[str, ...]] = ("config",)
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
 
     reached: float = 0.99
 

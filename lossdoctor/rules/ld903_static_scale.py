@@ -36,6 +36,7 @@ class StaticScale(Rule):
     name: ClassVar[str] = "static-scale"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
+    settled_by: ClassVar[tuple[str, ...]] = ("config",)
 
     warning_ratio: float = 100.0
     error_ratio: float = 1000.0
@@ -69,8 +70,8 @@ class StaticScale(Rule):
             severity=Severity.ERROR if ratio >= self.error_ratio else Severity.WARNING,
             evidence={"expected_ratio": standing.ratio, "expected_share": standing.share} | {name: quantities} | others,
             remedy="Check weight, space and reduction; an equal share could be expected of a weight of "
-            f"about {standing.fair_weight:.1g}. If the numbers are meant, declare a regularizer in loss.roles, "
-            "or measure with lossdoctor inspect.",
+            f"about {standing.fair_weight:.1g}. If the numbers are meant, declare a regularizer in loss.roles, or "
+            "measure with lossdoctor inspect.",
             location=case.locate_weight(standing.objective, name),
         )
 
