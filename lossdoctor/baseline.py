@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .losses.spaces import selected_channels
 from .records import Finding, ObjectiveReport, Report, Severity
 
 if TYPE_CHECKING:
-    from .config.schema import Config
+    from .config.schema import BuiltInComponent, Config
 
 #: What is about the acceptance of findings, and not about the loss.
 ABOUT_ACCEPTANCE = ("LD904", "LD905")
@@ -83,12 +84,20 @@ def declared_components(config: Config) -> dict[str, dict[str, Any]]:
     """
     loss = config.loss
     if loss.components is not None:
-        settings = {name: component.model_dump(by_alias=True) for name, component in loss.components.items()}
+        settings = {name: _settings(component) for name, component in loss.components.items()}
     else:
         weights = loss.model_dump(by_alias=True, include={"weights"})["weights"]
         names = dict.fromkeys([*loss.weights, *loss.roles, *loss.shares])
         settings = {name: {"weight": weights.get(name)} for name in names}
     return {name: {**of_component, **_intent(config, name)} for name, of_component in settings.items()}
+
+
+def _settings(component: BuiltInComponent) -> dict[str, Any]:
+    settings = component.model_dump(by_alias=True)
+    if component.term != "perceptual":
+        chosen = selected_channels(component.space, component.channels)
+        settings["channels"] = sorted((channel.letter for channel in chosen), key=str.lower)
+    return settings
 
 
 def _intent(config: Config, name: str) -> dict[str, Any]:

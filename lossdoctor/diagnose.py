@@ -28,10 +28,9 @@ def diagnose(
     explained = explain(finding for evaluation in chosen for finding in evaluation.findings)
     findings = remaining(explained, accepted)
     if UnusedSuppression.code in codes:
-        raw = [finding for evaluation in evaluations for finding in evaluation.findings]
-        findings += _unused(
-            [*accepted, *ignored(case, ignore)], raw, {each.code for each in evaluations if each.settled}
-        )
+        off = [finding for each in evaluations if each.code not in codes for finding in each.findings]
+        settled = {each.code for each in evaluations if each.settled}
+        findings += _unused([*accepted, *ignored(case, ignore)], [*explained, *off], settled)
     skipped = tuple(Skipped(each.code, each.skipped) for each in chosen if each.skipped)
     return tuple(sorted(findings, key=_order)), skipped
 
@@ -48,15 +47,13 @@ class _Evaluation:
 
 def _evaluate(rule_class: type[Rule], case: Case) -> _Evaluation:
     """Evaluate a rule: by what was measured, or else by what is expected."""
+    reason = _missing(case, rule_class)
+    if reason is not None and (case.expected is None or rule_class.check_expected is Rule.check_expected):
+        return _Evaluation(rule_class.code, (), reason, settled=False)
     options: Mapping[str, Any] = case.config.rules.options if case.config else {}
     rule = rule_class(**options.get(rule_class.code, {}))
+    found = rule.check(case) if reason is None or case.expected is None else rule.check_expected(case, case.expected)
     settled = ("measurement" if case.examination else "config") in rule.settled_by
-    reason = _missing(case, rule)
-    if reason is None:
-        return _Evaluation(rule.code, tuple(rule.check(case)), None, settled)
-    found = rule.check_expected(case, case.expected) if case.expected else None
-    if found is None:
-        return _Evaluation(rule.code, (), reason, settled=False)
     return _Evaluation(rule.code, tuple(found), None, settled)
 
 
@@ -112,7 +109,7 @@ def selected_rules(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> li
     return [rule for code, rule in registry().items() if code.startswith(wanted) and not code.startswith(unwanted)]
 
 
-def _missing(case: Case, rule: Rule) -> str | None:
+def _missing(case: Case, rule: type[Rule]) -> str | None:
     """Return why a rule cannot be evaluated, None where it can."""
     for fact in rule.requires:
         if fact in ("config", "trial"):

@@ -32,9 +32,6 @@ class Baseline:
     configs: dict[str, ConfigBaseline] = field(default_factory=dict)
 
 
-_READER: TypeAdapter[Baseline] = TypeAdapter(Baseline)
-
-
 @dataclass(frozen=True)
 class BaselineFile:
     """A baseline and where it lies: the paths in it are relative to that."""
@@ -54,7 +51,7 @@ class BaselineFile:
             if len(data) > _MAX_BYTES:
                 msg = f"more than {_MAX_BYTES:,} bytes"
                 raise ValueError(msg)
-            return cls(path, _READER.validate_json(data))
+            return cls(path, TypeAdapter(Baseline).validate_json(data))
         except ValueError as error:
             message = f"--baseline {path}: expected a baseline of lossdoctor, found {_reason(error)}"
             raise LossDoctorError(message, "Write it anew, with --update-baseline.") from error

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import yaml
+from typing import TYPE_CHECKING
 
 from ..records import Location
-from .yaml_core import CoreLoader
+
+if TYPE_CHECKING:
+    import yaml
 
 #: A comment begins a line or follows a space. What stands after the codes is for people: the reason, say.
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*lossdoctor:\s*ignore\b[\s:]*((?:LD\w*(?:\s*,\s*|\s+)?)*)", re.MULTILINE)
@@ -41,6 +42,10 @@ def find_suppressions(text: str, file: str) -> tuple[Suppression, ...]:
 
 
 def _scalars(text: str) -> Iterator[yaml.ScalarToken]:
+    import yaml
+
+    from .yaml_core import CoreLoader
+
     return (token for token in yaml.scan(text, Loader=CoreLoader) if isinstance(token, yaml.ScalarToken))
 
 

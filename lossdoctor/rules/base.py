@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """Orders of magnitude that a config lets expect (see `expected.py`), in the form of a measurement."""
+
+    gradients: ObjectiveGradients
+    objective: ObjectiveReport  #: the table of them
+
+
+@dataclass(frozen=True)
 class Case:
     """Everything a rule may look at: the config, what was measured, what a trial or a baseline says; or some."""
 
@@ -49,11 +57,12 @@ class Case:
         return (self.examination.gradients or ()) if self.examination else ()
 
     @cached_property
-    def expected(self) -> ObjectiveGradients | None:
+    def expected(self) -> Expected | None:
         """What the config lets expect of its built-in components; None once something was measured."""
         from ..expected import expected_gradients
 
-        return expected_gradients(self.config) if self.config and self.examination is None else None
+        gradients = expected_gradients(self.config) if self.config and self.examination is None else None
+        return Expected(gradients, balance.summarize(gradients)) if gradients else None
 
     @property
     def built_in(self) -> Mapping[str, BuiltInComponent]:
@@ -154,12 +163,12 @@ class Rule(ABC):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every fault in the case."""
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding] | None:  # noqa: ARG002
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield what the config of built-in components settles or lets expect, where nothing was measured.
 
-        None, the rule is skipped, where it settles nothing. `expected` are orders of magnitude (see `expected.py`).
+        A rule that can say something about it does so by overriding this; the others are skipped.
         """
-        return None
+        raise NotImplementedError
 
     @classmethod
     def manual(cls) -> str:

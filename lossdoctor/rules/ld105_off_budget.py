@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from .. import balance
 from ..records import Finding, Location, ObjectiveGradients, Severity
-from .base import Case, Rule, listing, percent
+from .base import Case, Expected, Rule, listing, percent
 
 #: Declared shares that add up to this much leave nothing to other components: three times 0.33 is meant as all.
 WHOLE = 0.98
@@ -91,15 +91,15 @@ class OffBudget(Rule):
         for gradients in case.gradients:
             yield from self._compare(case, gradients, "has", margin=1.0)
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield a finding where the weights contradict the budget."""
-        return self._compare(case, expected, "can be expected to get", margin=EXPECTED_MARGIN)
+        return self._compare(case, expected.gradients, "can be expected to get", margin=EXPECTED_MARGIN)
 
     def _compare(self, case: Case, gradients: ObjectiveGradients, verb: str, *, margin: float) -> Iterator[Finding]:
         if case.config is None:
             return
         loss = case.config.loss
-        budget = _budget(case, gradients)
+        budget = _budget(case, gradients) if loss.shares else None
         off = budget.off(loss.tolerance * margin, self.nothing * margin) if budget else []
         if budget and off:
             yield self._judge(case, budget, off, loss.tolerance * margin, verb)

@@ -12,7 +12,7 @@ from .. import balance
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
 from ..records import Finding, ObjectiveGradients, Operand, Operation, Severity, Statistics
-from .base import Case, Rule, listing
+from .base import Case, Expected, Rule, listing
 from .distances import distances
 from .linear_relations import LinearRelation, linear_relation
 
@@ -77,15 +77,16 @@ class OverlappingComponents(Rule):
             if relation := linear_relation(gradients, different, self.ratio_spread):
                 yield self._combined(case, gradients, relation)
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield a finding for every pair of components of which the config says that they overlap."""
-        used = [k for k, weight in enumerate(expected.weights) if weight != 0]
+        gradients = expected.gradients
+        used = [k for k, weight in enumerate(gradients.weights) if weight != 0]
         for a, b in itertools.combinations(used, 2):
-            names = expected.components[a], expected.components[b]
+            names = gradients.components[a], gradients.components[b]
             if _declare_the_same(*(case.built_in[name] for name in names)):
-                yield self._identical(case, expected, a, b, {"value_ratio": 1.0})
+                yield self._identical(case, gradients, a, b, {"value_ratio": 1.0})
             elif pair := next((pair for pair in (names, names[::-1]) if _declares_part_of(case, *pair)), None):
-                yield self._contained(case, expected.name, *pair, {})
+                yield self._contained(case, gradients.name, *pair, {})
 
     def _same_function(
         self, case: Case, gradients: ObjectiveGradients, a: int, b: int, cosine: float | None

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .. import balance
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
-from ..records import Finding, Location, ObjectiveGradients, ObjectiveReport, Severity
-from .base import EXPECTED, MEASURED, Case, Limits, Rule, effect_of, listing
+from ..records import Finding, Location, ObjectiveReport, Severity
+from .base import EXPECTED, MEASURED, Case, Expected, Limits, Rule, effect_of, listing
 from .color_operands import RAW_SPAN, color_operand, describe_channels
 from .distances import distances
 
@@ -71,9 +70,9 @@ class UnnormalizedColorSpace(Rule):
         for objective in case.objectives:
             yield from self._judge(case, objective, MEASURED)
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield one finding for all raw components."""
-        return self._judge(case, balance.summarize(expected), EXPECTED)
+        return self._judge(case, expected.objective, EXPECTED)
 
     def _judge(self, case: Case, objective: ObjectiveReport, limits: Limits) -> Iterator[Finding]:
         components = [component.name for component in objective.components if component.weight != 0]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
-from ..records import Finding, ObjectiveGradients, Operation, Severity, Statistics
-from .base import Case, Rule, listing
+from ..records import Finding, ObjectiveReport, Operation, Severity, Statistics
+from .base import Case, Expected, Rule, listing
 from .circles import circular_quantity
 from .distances import DISTANCES, data_side
 from .occurrences import Occurrence, is_whole, occurrences
@@ -55,21 +55,21 @@ class CircularQuantity(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the components that compare hue, and one for every plain distance of an angle."""
         if case.built_in:
-            yield from self._declared(case, case.gradients)
+            yield from self._declared(case, case.objectives)
             return
         for found in occurrences(case, _on_a_line):
             yield self._traced(found)
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield a finding for the components that compare hue."""
-        return self._declared(case, [expected])
+        return self._declared(case, [expected.objective])
 
-    def _declared(self, case: Case, objectives: Sequence[ObjectiveGradients]) -> Iterator[Finding]:
+    def _declared(self, case: Case, objectives: Sequence[ObjectiveReport]) -> Iterator[Finding]:
         names = [
-            name
+            component.name
             for objective in objectives
-            for name, weight in zip(objective.components, objective.weights, strict=True)
-            if weight != 0 and _compares_hue(case.color_component(name))
+            for component in objective.components
+            if component.weight != 0 and _compares_hue(case.color_component(component.name))
         ]
         if names:
             compare = "compares" if len(names) == 1 else "compare"

@@ -7,19 +7,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from .. import balance
 from ..config.keys import dotted
 from ..records import (
     Duplication,
     Examination,
     Finding,
     Location,
-    ObjectiveGradients,
     ObjectiveReport,
     Severity,
     Tiling,
 )
-from .base import EXPECTED, MEASURED, Case, Limits, Rule, effect_of, listing
+from .base import EXPECTED, MEASURED, Case, Expected, Limits, Rule, effect_of, listing
 
 #: How far an exponent may be from those of a sum. The logarithm of the number of samples, in a contrastive loss of two,
 #: has the exponents 1 and 0.86 when they are doubled and tripled; the seams of a tiled image of 8 pixels a side change
@@ -94,9 +92,9 @@ class SumReduction(Rule):
                     case, _only(objective, [*over_elements, *averaged]), over_elements, growths, "sample"
                 )
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield one finding for all components that are declared as sums."""
-        objective = balance.summarize(expected)
+        objective = expected.objective
         names = [c.name for c in objective.components if c.weight != 0 and _is_declared(case, c.name)]
         if names:
             growths = {name: Growth(measured={"reduction": "sum"}) for name in names}

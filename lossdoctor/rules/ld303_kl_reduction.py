@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..records import Finding, ObjectiveGradients, Operation, Severity
-from .base import Case, Rule
+from ..records import Finding, Operation, Severity
+from .base import Case, Expected, Rule
 from .occurrences import Occurrence, occurrences
 
 
@@ -48,7 +48,7 @@ class KlReduction(Rule):
         for found in occurrences(case, _averaged):
             yield self._report(found)
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:  # noqa: ARG002 - nothing in them counts
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:  # noqa: ARG002 - nothing in them counts
         """Yield nothing: no built-in component is a divergence."""
         return iter(())
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..records import Finding, ObjectiveGradients, Severity
-from .base import Case, Rule, percent
+from ..records import Finding, Severity
+from .base import Case, Expected, Rule, percent
 from .shares import Standing, standings
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class StaticScale(Rule):
         """Yield nothing: where something was measured there is nothing to estimate."""
         return iter(())
 
-    def check_expected(self, case: Case, expected: ObjectiveGradients) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield a finding for a component that drowns all others, or else for every one that is drowned."""
-        contenders = list(standings(expected))
+        contenders = list(standings(case, expected.gradients, expected.objective))
         large = [standing for standing in contenders if standing.ratio >= self.warning_ratio]
         small = [standing for standing in contenders if standing.ratio <= 1 / self.warning_ratio]
         # Of two components that are far apart, the one whose weight is the odd one is meant.

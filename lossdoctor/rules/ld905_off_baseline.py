@@ -70,7 +70,8 @@ class _Change:
             return f"{changed}; its {effect}" if self.quantities else f"the {effect} for {component}"
         if self.ratio is None:
             return changed
-        return f"{changed}; a gradient of about {self.ratio:.3g} times what it was can be expected"
+        times = f"{self.ratio:,.0f}" if self.ratio >= 100 else f"{self.ratio:.2g}"
+        return f"{changed}; a gradient of about {times} times what it was can be expected"
 
     def _is_off(self, tolerance: float) -> bool:
         return self.ratio is not None and not 1 / tolerance <= self.ratio <= tolerance

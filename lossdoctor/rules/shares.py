@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import balance
-from ..records import ComponentReport, ObjectiveGradients
+from ..records import ComponentReport, ObjectiveGradients, ObjectiveReport
 from .base import Case, rivals
 
 
@@ -75,12 +75,12 @@ class Standing:
         return sum(other.grad_share or 0.0 for other in self.others)
 
 
-def standings(case: Case, gradients: ObjectiveGradients) -> Iterator[Standing]:
+def standings(case: Case, gradients: ObjectiveGradients, table: ObjectiveReport | None = None) -> Iterator[Standing]:
     """Yield the standing of every rival of an objective; nothing where fewer than two are left to compare.
 
     Those with a share of their own in `loss.shares` are left out: what they may hold has been said.
     """
-    contenders = rivals(balance.summarize(gradients))
+    contenders = rivals(table or balance.summarize(gradients))
     declared = dict(zip(gradients.components, gradients.declared, strict=True))
     for component in contenders if len(contenders) > 1 else ():
         if case.declared_share(gradients.name, component.name) is not None:
