@@ -30,8 +30,8 @@ LD902 default-weight N                LD903 static-scale W(E)
 
 _LEVELS = {"E": {Severity.ERROR}, "W": {Severity.WARNING}, "N": {Severity.NOTE}, "C": set(Severity)}
 
-#: Rules about parameters, output or data, whose findings may name no component.
-ABOUT_NO_COMPONENT = {"LD503", "LD605", "LD606", "LD706", "LD802"}
+#: Rules about parameters, output, data or comments, whose findings may name no component.
+ABOUT_NO_COMPONENT = {"LD503", "LD605", "LD606", "LD706", "LD802", "LD904"}
 
 #: Code -> name. A new rule takes a code that is not among these.
 NAMES: dict[str, str] = {}
