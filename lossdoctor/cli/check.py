@@ -154,7 +154,7 @@ def _refuse_without(needed: str, given: bool, options: dict[str, Any]) -> None:
     """Raise LossDoctorError for an option that would do nothing."""
     from ..errors import LossDoctorError
 
-    unused = [name for name, value in options.items() if value not in (None, False)]
+    unused = [name for name, value in options.items() if value is not None and value is not False]
     if unused and not given:
         message = f"{unused[0]} does nothing without {needed}"
         raise LossDoctorError(message, f"Add {needed}, or leave {unused[0]} out.")

@@ -77,7 +77,10 @@ def test_what_the_command_line_ignores_is_not():
 
 
 def test_a_stale_entry_of_a_baseline_is_a_note(tmp_path):
-    known = (KnownFinding("LD205", Severity.WARNING, "total", ("lab",)), KnownFinding("LD302", Severity.ERROR, "total", ("lab",)))
+    known = (
+        KnownFinding("LD205", Severity.WARNING, "total", ("lab",)),
+        KnownFinding("LD302", Severity.ERROR, "total", ("lab",)),
+    )
     loaded = config(LOSS, tmp_path)
     baseline = ConfigBaseline(components={}, loss={}, findings=known)
     findings, _ = diagnose(Case(config=loaded, baseline=baseline), select=["LD2", "LD904"])

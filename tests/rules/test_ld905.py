@@ -48,7 +48,11 @@ def test_the_same_config_is_fine(loss):
 
 
 def test_order_and_defaults_written_out_are_no_change():
-    same = {"components": dict(reversed(changed("ab", channels=["b", "a"], normalize=True, reduction="mean")["components"].items()))}
+    same = {
+        "components": dict(
+            reversed(changed("ab", channels=["b", "a"], normalize=True, reduction="mean")["components"].items())
+        )
+    }
     assert check("LD905", now(same, baseline(BUILT_IN))) == []
 
 
@@ -111,7 +115,10 @@ class TestMeasured:
         after = gradients(fit=(1.0, 1.0), kl=(1.0, 50.0), weights=STEP["weights"])
         finding = the_finding("LD905", now(STEP, baseline(STEP, self.BEFORE), after))
         assert (finding.components, finding.severity) == (("kl",), Severity.ERROR)
-        assert finding.evidence["grad_share"] == {"before": pytest.approx(0.01 / 1.01, rel=1e-3), "now": pytest.approx(1 / 3, rel=1e-3)}
+        assert finding.evidence["grad_share"] == {
+            "before": pytest.approx(0.01 / 1.01, rel=1e-3),
+            "now": pytest.approx(1 / 3, rel=1e-3),
+        }
 
     @pytest.mark.parametrize("norm", [1.0, 2.5])
     def test_within_the_tolerance_it_is_fine(self, norm):
@@ -137,7 +144,10 @@ class TestMeasured:
 
     def test_several_objectives_are_kept_apart(self):
         gan = {"step": "m:s", "weights": {"generator.adv": 1.0, "l1": 10.0}}
-        before = [gradients("generator", adv=(1.0, 1.0), l1=(1.0, 1.0)), gradients("discriminator", adv=(1.0, 1.0), l1=(1.0, 1.0))]
+        before = [
+            gradients("generator", adv=(1.0, 1.0), l1=(1.0, 1.0)),
+            gradients("discriminator", adv=(1.0, 1.0), l1=(1.0, 1.0)),
+        ]
         after = [before[0], gradients("discriminator", adv=(1.0, 1.0), l1=(1.0, 100.0))]
         findings = check("LD905", now(gan, baseline(gan, *before), *after))
         assert {(f.objective, *f.components) for f in findings} == {("discriminator", "adv")}
@@ -147,7 +157,10 @@ class TestMeasured:
         loss = {"step": "m:s", "weights": {"fit": 1.0}}
         before = baseline(loss, gradients(fit=(1.0, 1.0), kl=(1.0, 0.01), weights={"fit": 1.0}))
         findings = check("LD905", now(loss, before, after))
-        assert [(f.components, f.severity) for f in findings] == [(("kl",), Severity.ERROR), (("other",), Severity.WARNING)]
+        assert [(f.components, f.severity) for f in findings] == [
+            (("kl",), Severity.ERROR),
+            (("other",), Severity.WARNING),
+        ]
 
     def test_a_static_check_against_a_measured_baseline_compares_what_is_declared(self):
         assert check("LD905", now(STEP, baseline(STEP, self.BEFORE))) == []
