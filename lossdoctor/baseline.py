@@ -37,8 +37,9 @@ class KnownFinding:
 
     def accepts(self, finding: Finding) -> bool:
         """Whether a finding is this one, and no worse than it was."""
-        same = (finding.code, finding.objective, finding.components) == (self.code, self.objective, self.components)
-        return same and self.severity.at_least(finding.severity)
+        same = (finding.code, finding.objective) == (self.code, self.objective)
+        # In any order: that of the keys in a config says nothing.
+        return same and set(finding.components) == set(self.components) and self.severity.at_least(finding.severity)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ConfigBaseline:
 def baseline_of(config: Config, report: Report) -> ConfigBaseline:
     """Return the baseline that accepts a config as it is."""
     known = [
-        KnownFinding(finding.code, finding.severity, finding.objective, finding.components)
+        KnownFinding(finding.code, finding.severity, finding.objective, tuple(sorted(finding.components)))
         for finding in report.findings
         if finding.code not in ABOUT_ACCEPTANCE
     ]

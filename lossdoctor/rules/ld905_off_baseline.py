@@ -109,11 +109,13 @@ class OffBaseline(Rule):
         if case.baseline is None or case.config is None:
             return
         then, now = _sides(case.baseline, case.config, case)
+        # Which components the user's code returns is known once it has run: until then, a name is but a weight's.
+        open_end = case.config.loss.components is None and not now.shares
         for name in then.names:
-            if name not in now.names:
+            if name not in now.names and not open_end:
                 yield self._came_or_went(case, name, "removed", Severity.ERROR)
-        for name in now.names:
-            if name not in then.names:
+        for name in dict.fromkeys([*now.names, *(then.names if open_end else ())]):
+            if name not in then.names and not open_end:
                 yield self._came_or_went(case, name, "added", Severity.WARNING)
             elif (change := _change(case.config, name, then, now, self.nothing)).matters(case.config.loss.tolerance):
                 yield self._changed(case, change)
