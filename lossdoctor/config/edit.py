@@ -19,19 +19,21 @@ def with_values(text: str, changes: Mapping[Keys, Any]) -> str:
     from ruamel.yaml import YAML
     from ruamel.yaml.util import load_yaml_guess_indent
 
-    _, indent, offset = load_yaml_guess_indent(text)
+    windows = "\r\n" in text
+    plain = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    _, indent, offset = load_yaml_guess_indent(plain)
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 10_000  # lines are broken where their author did
     yaml.indent(mapping=indent or 2, sequence=(offset or 0) + 2, offset=offset or 0)
-    document = yaml.load(text.removeprefix("\ufeff"))
+    document = yaml.load(plain)
     for keys, value in changes.items():
         _set(document, keys, value)
     stream = io.StringIO()
     yaml.dump(document, stream)
     bom = "\ufeff" if text.startswith("\ufeff") else ""
     changed = bom + stream.getvalue()
-    return changed.replace("\n", "\r\n") if "\r\n" in text else changed
+    return changed.replace("\n", "\r\n") if windows else changed
 
 
 def _set(document: Any, keys: Keys, value: Any) -> None:
