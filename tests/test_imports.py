@@ -29,7 +29,16 @@ CASES = {
     **{
         command: f"import runpy; sys.argv[1:] = {command.split()!r}\n"
         "try: runpy.run_module('lossdoctor', run_name='__main__')\nexcept SystemExit as done: assert not done.code"
-        for command in ("--help", "--version", "inspect --help", "rule", "rule LD201", "schema")
+        for command in (
+            "--help",
+            "--version",
+            "inspect --help",
+            "check --help",
+            "check sample_data/colorization/normalized.yaml",
+            "rule",
+            "rule LD201",
+            "schema",
+        )
     },
 }
 

@@ -25,7 +25,7 @@ from .summary import by_severity, causes_and_symptoms, counted, has_findings, pl
 from .text import LONGEST, shortened, with_strings
 
 #: Reports that are shown with all they say; nobody reads further, and a machine has the other formats.
-MOST_IN_FULL = 50
+MOST_IN_FULL = 20
 
 #: Codes of skipped rules that are listed.
 MOST_CODES = 12

@@ -86,7 +86,7 @@ class OverlappingComponents(Rule):
             if _declare_the_same(*(case.built_in[name] for name in names)):
                 yield self._identical(case, gradients, a, b, {"value_ratio": 1.0})
             elif pair := next((pair for pair in (names, names[::-1]) if _declares_part_of(case, *pair)), None):
-                yield self._contained(case, gradients.name, *pair, {})
+                yield self._contained(case, gradients.name, *pair, _declared_channels(case, pair))
 
     def _same_function(
         self, case: Case, gradients: ObjectiveGradients, a: int, b: int, cosine: float | None
@@ -200,6 +200,17 @@ def _without_weight(component: BuiltInComponent) -> dict[str, Any]:
     if component.term != "perceptual":
         settings["channels"] = sorted(c.letter for c in selected_channels(component.space, component.channels))
     return settings
+
+
+def _declared_channels(case: Case, names: Sequence[str]) -> dict[str, Any]:
+    """Return which channels components compare, as evidence."""
+    declared = {name: component for name in names if (component := case.color_component(name))}
+    return {
+        "channels": {
+            name: [channel.letter for channel in selected_channels(component.space, component.channels)]
+            for name, component in declared.items()
+        }
+    }
 
 
 def _channels_left(case: Case, inner: str, outer: str) -> list[str]:

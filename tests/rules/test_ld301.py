@@ -106,30 +106,31 @@ def test_the_fix_of_a_built_in_component():
     assert after_fix(loss, finding).loss.components["pixels"].reduction == "mean"
 
 
-class TestExpected:
-    SUM = {
-        "components": {
-            "pixels": {"term": "l1", "reduction": "sum", "weight": 1.0},
-            "edges": {"term": "gradient", "weight": 1.0},
-        }
+SUM = {
+    "components": {
+        "pixels": {"term": "l1", "reduction": "sum", "weight": 1.0},
+        "edges": {"term": "gradient", "weight": 1.0},
     }
+}
 
+
+class TestExpected:
     def test_a_declared_sum_is_an_error_whatever_the_size_of_the_images(self):
-        (finding,) = expect("LD301", self.SUM)
+        (finding,) = expect("LD301", SUM)
         assert (finding.severity, finding.components) == (Severity.ERROR, ("pixels",))
-        assert after_fix(self.SUM, finding).loss.components["pixels"].reduction == "mean"
+        assert after_fix(SUM, finding).loss.components["pixels"].reduction == "mean"
 
     def test_a_weight_that_undoes_the_sum_makes_it_a_note(self):
-        pixels = self.SUM["components"]["pixels"]
-        (finding,) = expect("LD301", {"components": {**self.SUM["components"], "pixels": {**pixels, "weight": 3e-4}}})
+        pixels = SUM["components"]["pixels"]
+        (finding,) = expect("LD301", {"components": {**SUM["components"], "pixels": {**pixels, "weight": 3e-4}}})
         assert (finding.severity, finding.fix) == (Severity.NOTE, None)
 
     def test_all_alike_is_a_note(self):
-        both = {name: {**part, "reduction": "sum"} for name, part in self.SUM["components"].items()}
+        both = {name: {**part, "reduction": "sum"} for name, part in SUM["components"].items()}
         (finding,) = expect("LD301", {"components": both})
         assert (finding.severity, finding.components) == (Severity.NOTE, ("pixels", "edges"))
 
     def test_means_and_sums_that_are_not_used_are_fine(self):
-        pixels = self.SUM["components"]["pixels"]
-        assert expect("LD301", {"components": {**self.SUM["components"], "pixels": {**pixels, "weight": 0.0}}}) == []
-        assert expect("LD301", {"components": {"edges": self.SUM["components"]["edges"]}}) == []
+        pixels = SUM["components"]["pixels"]
+        assert expect("LD301", {"components": {**SUM["components"], "pixels": {**pixels, "weight": 0.0}}}) == []
+        assert expect("LD301", {"components": {"edges": SUM["components"]["edges"]}}) == []
