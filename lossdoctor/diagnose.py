@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .records import Finding, Severity, Skipped
 from .rules import registry
 from .rules.base import Case, Rule
+from .rules.ld904_unused_suppression import UnusedSuppression
+from .suppression import Acceptance, acceptances, ignored, remaining
 
 
 def diagnose(
@@ -16,18 +18,51 @@ def diagnose(
 ) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Return the findings, most severe first, and the rules that could not be evaluated.
 
-    `select` and `ignore` are codes or prefixes of codes; an empty selection means all.
+    `select` and `ignore` are codes or prefixes of codes; an empty selection means all. Ignored rules are evaluated all
+    the same, to tell which of them are ignored for nothing.
     """
-    findings: list[Finding] = []
-    skipped: list[Skipped] = []
+    evaluations = [_evaluate(rule, case) for rule in selected_rules(select)]
+    codes = {rule.code for rule in selected_rules(select, ignore)}
+    chosen = [evaluation for evaluation in evaluations if evaluation.code in codes]
+    accepted = list(acceptances(case))
+    explained = explain(finding for evaluation in chosen for finding in evaluation.findings)
+    findings = remaining(explained, accepted)
+    if UnusedSuppression.code in codes:
+        off = [finding for each in evaluations if each.code not in codes for finding in each.findings]
+        settled = {each.code for each in evaluations if each.settled}
+        findings += _unused([*accepted, *ignored(case, ignore)], [*explained, *off], settled)
+    skipped = tuple(Skipped(each.code, each.skipped) for each in chosen if each.skipped)
+    return tuple(sorted(findings, key=_order)), skipped
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What became of one rule."""
+
+    code: str
+    findings: tuple[Finding, ...]
+    skipped: str | None  #: why it could not be evaluated
+    settled: bool  #: whether no finding means no fault
+
+
+def _evaluate(rule_class: type[Rule], case: Case) -> _Evaluation:
+    """Evaluate a rule: by what was measured, or else by what is expected."""
+    reason = _missing(case, rule_class)
+    if reason is not None and (case.expected is None or rule_class.check_expected is Rule.check_expected):
+        return _Evaluation(rule_class.code, (), reason, settled=False)
     options: Mapping[str, Any] = case.config.rules.options if case.config else {}
-    for rule_class in selected_rules(select, ignore):
-        rule = rule_class(**options.get(rule_class.code, {}))
-        if (reason := _missing(case, rule)) is not None:
-            skipped.append(Skipped(rule.code, reason))
-        else:
-            findings += rule.check(case)
-    return tuple(sorted(explain(findings), key=_order)), tuple(skipped)
+    rule = rule_class(**options.get(rule_class.code, {}))
+    found = rule.check(case) if reason is None or case.expected is None else rule.check_expected(case, case.expected)
+    settled = ("measurement" if case.examination else "config") in rule.settled_by
+    return _Evaluation(rule.code, tuple(found), None, settled)
+
+
+def _unused(accepted: Iterable[Acceptance], findings: Sequence[Finding], settled: Container[str]) -> Iterator[Finding]:
+    """Yield a note for every acceptance of nothing, where that is known: all its rules were evaluated in full."""
+    for acceptance in accepted:
+        codes = [code for code in registry() if code.startswith(acceptance.code)]
+        if not any(map(acceptance.accepts, findings)) and all(code in settled for code in codes):
+            yield UnusedSuppression().unused(acceptance, known=bool(codes))
 
 
 def explain(findings: Iterable[Finding]) -> list[Finding]:
@@ -45,9 +80,16 @@ def _explained(finding: Finding, findings: Sequence[Finding]) -> Finding:
 
 
 def _root(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Follow a finding to the cause that nothing else accounts for; two that account for each other both stand."""
+    """Follow a finding to the cause that nothing else accounts for.
+
+    Where two account for each other and nothing else does, the one that comes first stands for both: that one component
+    dominates and that the others are starved (LD101, LD102) is one effect. Two errors have causes of their own.
+    """
     others = [other for other in findings if other is not finding]
-    causes = [cause for cause in others if _accounts_for(cause, finding) and not _accounts_for(finding, cause)]
+    accounting = [other for other in others if _accounts_for(other, finding)]
+    causes = [other for other in accounting if not _accounts_for(finding, other)]
+    if not causes and finding.severity is not Severity.ERROR:
+        causes = [other for other in accounting if _order(other) < _order(finding)]
     return _root(min(causes, key=_order), others) if causes else finding
 
 
@@ -67,7 +109,7 @@ def selected_rules(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> li
     return [rule for code, rule in registry().items() if code.startswith(wanted) and not code.startswith(unwanted)]
 
 
-def _missing(case: Case, rule: Rule) -> str | None:
+def _missing(case: Case, rule: type[Rule]) -> str | None:
     """Return why a rule cannot be evaluated, None where it can."""
     for fact in rule.requires:
         if fact in ("config", "trial"):

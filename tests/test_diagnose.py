@@ -78,9 +78,9 @@ class TestCausesAndSymptoms:
             ("LD201", W, ("lab",), None),
         ]
 
-    def test_two_sides_of_one_effect_do_not_explain_each_other(self):
+    def test_two_sides_of_one_effect_are_one_warning(self):
         facts = case(gradients(a=(1.0, 1e3), b=(1.0, 1.0)), config=STEP)
-        assert told(facts) == [("LD101", W, ("a",), None), ("LD102", W, ("b",), None)]
+        assert told(facts) == [("LD101", W, ("a",), None), ("LD102", N, ("b",), "LD101")]
 
     def test_a_huge_weight_explains_who_is_starved_by_it(self):
         facts = case(gradients(a=(1.0, 1.0), b=(1.0, 1.0), weights={"a": 1e4}), config=STEP)
@@ -139,7 +139,7 @@ class TestCausesAndSymptoms:
             ("generator", "LD101"): None,
             ("generator", "LD102"): "LD101",
             ("critic", "LD101"): None,
-            ("critic", "LD102"): None,
+            ("critic", "LD102"): "LD101",
         }
 
     @pytest.mark.parametrize(
@@ -155,6 +155,10 @@ class TestExplaining:
     @staticmethod
     def found(code, severity=E, components=("a",), objective="total"):
         return Finding(code, registry()[code].name, severity, objective, components, "…")
+
+    def test_two_errors_that_account_for_each_other_have_causes_of_their_own(self):
+        errors = [self.found("LD101"), self.found("LD102", components=("b",))]
+        assert explain(errors) == errors
 
     def test_a_cause_explains_on_its_own_components(self):
         cause = self.found("LD506", W, ("a", "b"))
@@ -275,10 +279,10 @@ class TestReport:
             (E, "LD501", "y", ("d",)),
             (W, "LD101", "x", ("a",)),
             (W, "LD101", "y", ("a",)),
-            (W, "LD102", "x", ("b",)),
-            (W, "LD102", "x", ("c",)),
-            (W, "LD102", "y", ("b",)),
-            (W, "LD102", "y", ("c",)),
+            (N, "LD102", "x", ("b",)),
+            (N, "LD102", "x", ("c",)),
+            (N, "LD102", "y", ("b",)),
+            (N, "LD102", "y", ("c",)),
         ]
 
     @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ import pytest
 
 HEAVY = ("torch", "torchvision", "kornia", "pandas")
 
+#: Whoever only asks for a rule waits for neither the schema of the config nor the renderers.
+NOT_FOR_RULES = ("lossdoctor.config.schema", "lossdoctor.reports", "ruamel.yaml", "yaml")
+
 SCRIPT = """
 import sys
 {code}
@@ -26,7 +29,16 @@ CASES = {
     **{
         command: f"import runpy; sys.argv[1:] = {command.split()!r}\n"
         "try: runpy.run_module('lossdoctor', run_name='__main__')\nexcept SystemExit as done: assert not done.code"
-        for command in ("--help", "--version", "inspect --help", "rule", "rule LD201", "schema")
+        for command in (
+            "--help",
+            "--version",
+            "inspect --help",
+            "check --help",
+            "check sample_data/colorization/normalized.yaml",
+            "rule",
+            "rule LD201",
+            "schema",
+        )
     },
 }
 
@@ -37,6 +49,17 @@ def test_imports_nothing_heavy(code):
         [sys.executable, "-c", SCRIPT.format(code=code, heavy=HEAVY)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == "\n", f"imported {done.stderr}"
+
+
+@pytest.mark.parametrize("name", ["rules", "diagnosis", "rule", "rule LD201"])
+def test_rules_are_explained_without_what_only_a_config_needs(name):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(code=CASES[name], heavy=NOT_FOR_RULES)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stderr == "\n", f"imported {done.stderr}"
 
 

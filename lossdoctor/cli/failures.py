@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -46,11 +46,13 @@ def _fail(message: str, traceback: bool) -> NoReturn:
     raise typer.Exit(2) from None
 
 
-def exit_code(report: Report, fail_on: FailOnLevel) -> int:
-    """Return 1 where a finding is as severe as the failing level or more, else 0."""
+def exit_code(reports: Sequence[Report], fail_on: FailOnLevel) -> int:
+    """Return 2 where a config could not be used, 1 where a finding is as severe as the failing level, else 0."""
     from ..records import Severity
 
+    if any(report.failures for report in reports):
+        return 2
     if fail_on is FailOnLevel.NEVER:
         return 0
     level = Severity(fail_on.value)
-    return int(any(finding.severity.at_least(level) for finding in report.findings))
+    return int(any(finding.severity.at_least(level) for report in reports for finding in report.findings))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from .app import app
@@ -30,6 +33,18 @@ from .options import (
 )
 from .streams import stdout_kept_for_reports, writing_explained
 
+if TYPE_CHECKING:
+    from ..records import Report
+
+WriteShares = Annotated[
+    bool,
+    typer.Option(
+        "--write-shares",
+        help="Record the measured shares in CONFIG as its budget (loss.shares).",
+        rich_help_panel="Rules",
+    ),
+]
+
 
 @app.command()
 def inspect(
@@ -38,6 +53,7 @@ def inspect(
     device: Device = None,
     precision: Precision = None,
     seed: Seed = None,
+    write_shares: WriteShares = False,
     set_: Set = None,
     from_scratch: FromScratch = False,
     at_step: AtStep = None,
@@ -79,4 +95,14 @@ def inspect(
             )
         with writing_explained():
             emission.write(report)
-    raise typer.Exit(exit_code(report, fail_on))
+        if write_shares:
+            _write_shares(config, report)
+    raise typer.Exit(exit_code([report], fail_on))
+
+
+def _write_shares(config: Path, report: Report) -> None:
+    from ..shares_file import write_shares
+
+    shares = write_shares(config, report.objectives)
+    written = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+    typer.echo(f"wrote loss.shares to {config}: {written}", err=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from ..errors import LossDoctorError
+from ..printable import in_ascii
 
 
 @contextlib.contextmanager
@@ -52,8 +53,6 @@ def _discard_stdout() -> None:
 
 def encodable(text: str) -> str:
     """Return text as it is, or in ASCII where the encoding of stdout lacks one of its characters."""
-    from ..reports.text import in_ascii
-
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import Problem
+from .descriptions import describe
 from .display import shown
 from .keys import Keys, value_at
 from .schema import BuiltInComponent, Component, Config, ImageData, TargetData
@@ -138,7 +139,7 @@ def _has_key(annotation: Any, key: str) -> bool:
 
 
 def _description(spot: Spot) -> str:
-    return (spot.field.description if spot.field else None) or ""
+    return describe(spot.owner, spot.keys[-1]) if spot.owner is not None else ""
 
 
 def _is_number(text: str) -> bool:

@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
+from .descriptions import describe
 from .rule_options import options_of, rule_classes
 from .schema import Config
 
 if TYPE_CHECKING:
+    from pydantic_core.core_schema import ModelSchema
+
     from ..rules.base import Rule
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles that pydantic makes up: an editor shows the key anyway."""
+class _Described(GenerateJsonSchema):
+    """Says what every key means, and leaves out the titles that pydantic makes up: an editor shows the key anyway."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        for key, value in made.get("properties", {}).items():
+            if text := describe(schema["cls"], key):
+                value["description"] = text
+        return made
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's name
         return False
@@ -31,7 +41,7 @@ def config_schema() -> dict[str, Any]:
     """
     rules = rule_classes()
     models: list[type[BaseModel]] = [Config, *(options_of(rule) for rule in rules.values())]
-    refs, joint = models_json_schema([(model, "validation") for model in models], schema_generator=_Untitled)
+    refs, joint = models_json_schema([(model, "validation") for model in models], schema_generator=_Described)
     sections = joint["$defs"]
     sections["LossConfig"]["oneOf"] = [_given(kind) for kind in ("components", "function", "step")]
     sections["RulesConfig"]["additionalProperties"] = False

@@ -23,7 +23,7 @@ from .rule_options import check_rules
 from .schema import Config
 from .source import MAX_PROBLEMS, Source, refuse
 from .suggest import did_you_mean
-from .yaml_reader import MAX_BYTES, read_document
+from .yaml_reader import MAX_BYTES, Document, read_document
 
 IN_MEMORY = Path("<config>")
 
@@ -35,16 +35,22 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises ConfigError with every problem found.
     """
     path = Path(path)
-    return config_of(_read(path), path, overrides)
+    return config_of(read_bytes(path), path, overrides)
 
 
 def config_of(text: str | bytes, path: Path, overrides: Sequence[str] = ()) -> Config:
     """Check the text of a config file that lies, or might lie, at `path`. Raises ConfigError as `load_config` does."""
-    document = read_document(text, str(path))
+    return config_of_document(read_document(text, str(path)), path, overrides)
+
+
+def config_of_document(document: Document, path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Return the config that a YAML document says, with overrides on top. Raises ConfigError as `load_config` does."""
     overridden = apply_overrides(document.value, overrides)
     positions = without_overridden(document.positions, overridden.keys)
     source = Source(Location(str(path), 1), positions, overridden.keys)
-    return _config(overridden.value, path, source, document.problems + overridden.problems)
+    config = _config(overridden.value, path, source, document.problems + overridden.problems)
+    config._suppressions = document.suppressions
+    return config
 
 
 def parse_config(data: Mapping[str, Any], path: Path = IN_MEMORY) -> Config:
@@ -108,8 +114,11 @@ def _plain(value: Any, source: Source, keys: Keys = ()) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def _read(path: Path) -> bytes:
-    """Return what the file holds, and no more than one byte beyond the limit."""
+def read_bytes(path: Path) -> bytes:
+    """Return what a config file holds, and no more than one byte beyond the limit.
+
+    Raises ConfigError where it cannot be read.
+    """
     place = Location(str(path), 0)
     try:
         with path.open("rb") as file:

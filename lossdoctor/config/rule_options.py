@@ -29,7 +29,7 @@ _ADVICE = "`lossdoctor rule` lists the codes"
 class RuleOptions(Section):
     """The options of one rule."""
 
-    model_config = ConfigDict(allow_inf_nan=False, protected_namespaces=(), use_attribute_docstrings=False)
+    model_config = ConfigDict(allow_inf_nan=False, protected_namespaces=())
 
 
 def rule_classes() -> Mapping[str, type[Rule]]:

@@ -1,6 +1,6 @@
 """The config as typed records: what every key means, which values it takes and what it is when left out.
 
-The field descriptions are the user's documentation: `lossdoctor schema` prints them, editors show them.
+The text below a field is the user's documentation: `lossdoctor schema` prints it, editors and messages show it.
 Nothing here reads files or imports torch; `load.py` turns a YAML file into a `Config`.
 """
 
@@ -31,6 +31,7 @@ from pydantic_core import PydanticCustomError
 
 from ..records import Location
 from .suggest import closest, did_you_mean
+from .suppressions import Suppression
 
 Space = Literal["rgb", "lab", "luv", "ycbcr", "yuv", "hsv", "xyz", "gray"]
 
@@ -80,7 +81,7 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class Section(BaseModel):
     """A mapping of the config: immutable, no keys but these, no value converted in silence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ModelConfig(Section):
@@ -313,16 +314,15 @@ class PerceptualComponent(Component):
     """How features are compared."""
 
 
-BuiltInComponent = Annotated[
+BuiltInColorComponent = (
     PixelComponent
     | SmoothL1Component
     | CharbonnierComponent
     | SsimComponent
     | TotalVariationComponent
     | GradientComponent
-    | PerceptualComponent,
-    Field(discriminator="term"),
-]
+)
+BuiltInComponent = Annotated[BuiltInColorComponent | PerceptualComponent, Field(discriminator="term")]
 
 Role = Literal["regularizer"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -381,7 +381,7 @@ class MeasureConfig(Section):
 class RulesConfig(BaseModel):
     """Which rules judge, and their options: every other key is the code of a rule."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     select: list[str] = []
     """Codes or prefixes (`LD2`) of the rules to run; all when empty."""
@@ -447,6 +447,7 @@ class Config(Section):
 
     _path: Path = PrivateAttr(default=Path("<config>"))
     _positions: Mapping[tuple[str, ...], Location] = PrivateAttr(default_factory=dict)
+    _suppressions: tuple[Suppression, ...] = PrivateAttr(default=())
 
     @property
     def path(self) -> Path:
@@ -457,6 +458,16 @@ class Config(Section):
     def folder(self) -> Path:
         """The folder that relative paths and targets start from."""
         return self._path.parent
+
+    @property
+    def positions(self) -> Mapping[tuple[str, ...], Location]:
+        """Where every key that was read from a file is written."""
+        return self._positions
+
+    @property
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """The comments that accept findings."""
+        return self._suppressions
 
     def locate(self, *keys: str) -> Location:
         """Return where a key is written; where it is not, the nearest key around it."""

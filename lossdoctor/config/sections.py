@@ -25,11 +25,6 @@ class Spot:
     owner: type[BaseModel] | None  #: of the last key; None where names are the user's
     annotation: Any  #: of the value at `keys`
 
-    @property
-    def field(self) -> FieldInfo | None:
-        """The field that the last key names, where there is such a field."""
-        return fields(self.owner).get(self.keys[-1]) if self.owner is not None else None
-
 
 def find_spot(root: type[BaseModel], location: tuple[int | str, ...]) -> Spot:
     """Return the place in the schema that a pydantic error location points to."""

@@ -36,6 +36,9 @@ class _Extent:
     anchor: str | None = None
 
 
+_LEAF = _Extent()
+
+
 @dataclass
 class _Outline:
     """The sizes of a document's nodes, as far as its events have been followed."""
@@ -48,6 +51,8 @@ class _Outline:
 
     def follow(self, event: yaml.Event) -> None:
         match event:
+            case yaml.ScalarEvent(anchor=None):
+                self._count(event, _LEAF)
             case yaml.ScalarEvent():
                 self._add(event, _Extent(anchor=event.anchor))
             case yaml.CollectionStartEvent():

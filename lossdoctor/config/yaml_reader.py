@@ -17,6 +17,7 @@ from ..records import Location
 from .display import shown, visible
 from .keys import Keys
 from .source import location, refuse
+from .suppressions import Suppression, find_suppressions
 from .yaml_core import CoreLoader
 from .yaml_limits import check_limits
 from .yaml_nodes import Constructor
@@ -51,6 +52,7 @@ class Document:
     value: dict[str, Any]
     positions: Mapping[Keys, Location]  #: of the key; in a list of the item, whose key is "0", "1", …
     problems: tuple[Problem, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
 
 
 def read_yaml(text: str | bytes, file: str) -> Document:
@@ -73,7 +75,8 @@ def read_document(text: str | bytes, file: str) -> Document:
     Raises ConfigError where nothing can be read: over 1 MB, no UTF-8, no YAML, nested deeper than 50, over 100
     aliases, over 100,000 values once aliases are followed, several documents, empty, or no mapping.
     """
-    node = _compose(text, file)
+    decoded = _decode(text, file)
+    node = _compose(decoded, file)
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
         advice = "`lossdoctor init` writes a first config"
         refuse(Location(file, 1), "settings as `key: value`", "an empty file", advice)
@@ -82,7 +85,8 @@ def read_document(text: str | bytes, file: str) -> Document:
     if not isinstance(value, dict):
         place = location(file, node.start_mark)
         refuse(place, "settings as `key: value`", shown(value), "write `model:`, `data:` and `loss:` as keys")
-    return Document(value, constructor.positions, tuple(dict.fromkeys(constructor.problems)))
+    problems = tuple(dict.fromkeys(constructor.problems))
+    return Document(value, constructor.positions, problems, find_suppressions(decoded, file))
 
 
 def read_value(text: str, file: str) -> Any:
@@ -90,7 +94,7 @@ def read_value(text: str, file: str) -> Any:
 
     Raises ConfigError as `read_yaml` does.
     """
-    node = _compose(text, file)
+    node = _compose(_decode(text, file), file)
     constructor = Constructor(file)
     value = None if node is None else constructor.construct(node, ())
     if constructor.problems:
@@ -98,8 +102,7 @@ def read_value(text: str, file: str) -> Any:
     return value
 
 
-def _compose(text: str | bytes, file: str) -> yaml.Node | None:
-    decoded = _decode(text, file)
+def _compose(decoded: str, file: str) -> yaml.Node | None:
     try:
         check_limits(yaml.parse(decoded, Loader=CoreLoader), file)
         node: yaml.Node | None = yaml.compose(decoded, Loader=CoreLoader)

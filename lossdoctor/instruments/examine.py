@@ -10,6 +10,7 @@ from ..progress import OnProgress, silent
 from ..records import Anomaly, DataFacts, Examination, ObjectiveGradients
 from ..setup.batches import target_of
 from ..setup.build import Setup
+from ..setup.device import gradients_enabled
 from ..setup.loss import Losses
 from ..setup.preserve import preserved
 from .anomalies import find_anomalies
@@ -25,6 +26,8 @@ from .trace import LossTrace
 def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = silent) -> Examination:
     """Measure a setup with every instrument; `quick` runs only the gradient and operand instruments.
 
+    Which parameters the gradients reach, and how large they are, costs next to nothing: `quick` has it, too.
+
     All instruments look at the same forward of every batch; the gradient instrument is last: it frees the graph.
     The model, its gradients and modes and all random generators are afterwards what they were before.
 
@@ -34,7 +37,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
     operands, outputs, parameters = OperandObserver(), OutputObserver(), ParameterObserver(setup.model)
     gradients = GradientObserver(setup)
     total = len(setup.batches)
-    with preserved(setup.model):
+    with preserved(setup.model), gradients_enabled():
         for index, batch in enumerate(setup.batches):
             on_progress(f"measuring {total} batches", index, total)
             losses, trace = _evaluate(setup, index, skipped)
@@ -42,19 +45,19 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
                 operands.observe(trace, losses)
             if not quick:
                 outputs.observe(losses, target_of(batch), batch)
-                parameters.observe(losses)
+            parameters.observe(losses)
             gradients.observe(losses)
         on_progress(f"measuring {total} batches", total, total)
         measured = gradients.facts()
         anomalies = _trace_anomalies(setup, measured, skipped)
     if quick:
-        skipped |= dict.fromkeys(("outputs", "parameters", *PROBES), "left out by --quick")
+        skipped |= dict.fromkeys(("outputs", *PROBES), "left out by --quick")
     probed = {} if quick else run_probes(setup, skipped, on_progress)
     return Examination(
         gradients=measured,
         operations=None if "operations" in skipped else operands.facts(),
         outputs=None if quick else outputs.facts(),
-        parameters=None if quick else parameters.facts(),
+        parameters=parameters.facts(),
         checkpoint=setup.checkpoint,
         data=setup.data if quick else _look_at_data(setup),
         anomalies=anomalies,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import LossDoctorError
 from ..records import Block, Matrix, ObjectiveGradients
@@ -20,7 +20,7 @@ from ..setup.build import Setup
 from ..setup.device import plain_float32
 from ..setup.loss import Losses
 from ..setup.user_code import blaming
-from .autograd_graph import ancestors, leaves
+from .autograd_graph import ancestors, leaf_tensors, leaves
 from .gramian import Gradients, gramians
 from .ownership import Parameters, parameters_of_objectives, top_level_modules
 from .tensors import tensors_in
@@ -28,6 +28,24 @@ from .tensors import tensors_in
 #: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as in GradScaler;
 #: the next one is tried where the gradient overflows.
 FP16_SCALES = (2.0**16, 2.0**8, 1.0)
+
+#: What torch's errors during a backward mean, by words of their text: what is wrong, and what to do.
+_BACKWARD_ERRORS = {
+    "backward through the graph a second time": (
+        "its graph cannot be used a second time, something has called backward() on it already",
+        "Hand over the unweighted scalars before any backward(): a loss.step returns them and leaves backward() and "
+        "optimizer.step() out; in a loop of your own, measure between forward and backward.",
+    ),
+    "modified by an inplace operation": (
+        "a tensor that the backward needs has been changed in place since",
+        "Leave optimizer.step() out of loss.step, or measure before it. If there is none, look for an operation such "
+        "as `x += y` or `relu_` on what the forward still needs.",
+    ),
+    "donated buffer": (
+        "code compiled by torch.compile frees its buffers in the first backward, but every component needs one",
+        "Set torch._functorch.config.donated_buffer = False before compiling, or measure without torch.compile.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ class BatchGradients:
     output_norms: tuple[float | None, ...]  #: for each of them
     output_gramian: Tensor  #: (K, K) float64 on the host
     attached: frozenset[str]
+    trains_elsewhere: frozenset[str]
     additivity_error: float | None = None
 
 
@@ -158,7 +177,7 @@ def gradient_of(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision:
     if not inputs:
         return []
     # A backward inside somebody's autocast would run in half precision.
-    with blaming(f"differentiating {label}"), torch.autocast(scalar.device.type, enabled=False):
+    with blaming(f"differentiating {label}", _BACKWARD_ERRORS), torch.autocast(scalar.device.type, enabled=False):
         if precision == "fp16":
             return _scaled_gradient(scalar, inputs)
         with plain_float32() if precision == "fp32" else contextlib.nullcontext():
@@ -199,6 +218,11 @@ def _reduce(
     reached = tuple(frozenset(p for p in range(count) if row[p] is not None) for row in rows[:k])
     output_gramian = products[count:, :k, :k].sum(0)
     outputs = output_gramian.diagonal().sqrt().tolist()
+    attached = frozenset(
+        name
+        for name, indices in zip(differentiated, reached, strict=True)
+        if indices or leaves(components[name]) & parameters.trained
+    )
     uses_output = [any(gradient is not None for gradient in row[count:]) for row in rows[:k]]
     return BatchGradients(
         values=dict(zip(components, values.tolist(), strict=True)),
@@ -207,10 +231,11 @@ def _reduce(
         reached=reached,
         output_norms=tuple(norm if used else None for norm, used in zip(outputs, uses_output, strict=True)),
         output_gramian=output_gramian,
-        attached=frozenset(
+        attached=attached,
+        trains_elsewhere=frozenset(
             name
-            for name, indices in zip(differentiated, reached, strict=True)
-            if indices or leaves(components[name]) & parameters.trained
+            for name in differentiated
+            if name not in attached and _reaches_parameters_outside(setup.model, components[name])
         ),
         additivity_error=(
             _additivity_error(products[:count].sum(0), [_weight(setup, objective, name) for name in differentiated])
@@ -218,6 +243,13 @@ def _reduce(
             else None
         ),
     )
+
+
+def _reaches_parameters_outside(model: nn.Module, scalar: Tensor) -> bool:
+    """Whether a component has a gradient path to parameters that are not the model's, and to none that are."""
+    inside = set(map(id, model.parameters()))
+    reached = [leaf for leaf in leaf_tensors(scalar) if isinstance(leaf, nn.Parameter)]
+    return bool(reached) and not any(id(leaf) in inside for leaf in reached)
 
 
 def _additivity_error(G: Tensor, weights: Sequence[float]) -> float | None:
@@ -253,6 +285,12 @@ def _as_facts(
         additivity_error=batches[0].additivity_error,
         output_gramians=tuple(_spread(batch.output_gramian, batch.differentiated, names) for batch in batches),
         parameter_norms=_parameter_norms(parameters, names, batches),
+        trains_elsewhere=tuple(
+            name
+            for name in names
+            if any(name in batch.trains_elsewhere for batch in batches)
+            and not any(name in batch.attached for batch in batches)
+        ),
     )
 
 

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..config.suggest import did_you_mean
 from ..errors import LossDoctorError
 from ..records import Examination
 from ..setup.build import Setup
+from ..setup.device import gradients_enabled
 from ..setup.loss import Losses, as_objectives
 from ..setup.preserve import preserved
 from .gradients import GradientObserver
@@ -21,20 +23,27 @@ from .parameters import ParameterObserver
 def live_examination(
     components: Mapping[str, Any], model: nn.Module, weights: Mapping[str, Any], roles: Mapping[str, str]
 ) -> Examination:
-    """Measure the gradients of live scalars with respect to a model's parameters, and leave their graph in place."""
-    losses = Losses(as_objectives(components, "measure"))
-    setup = Setup(
-        model=model,
-        batches=[],
-        loss=lambda _model, _batch: losses,
-        weights={name: _number(name, weight) for name, weight in weights.items()},
-        roles=roles,
-    )
-    _refuse_mistyped(setup, losses)
-    parameters, gradients = ParameterObserver(model), GradientObserver(setup, keep_graph=True)
-    with preserved(model):  # a checkpointed forward runs again during a backward, batch norm and all
-        parameters.observe(losses)
-        gradients.observe(losses)
+    """Measure the gradients of live scalars with respect to a model's parameters, and leave their graph in place.
+
+    It does not matter whether the caller has switched gradients off by now, only whether the scalars have a graph.
+    """
+    switched_off = not torch.is_grad_enabled()
+    with gradients_enabled():
+        losses = Losses(as_objectives(components, "measure"))
+        if switched_off:
+            _refuse_without_graph(losses)
+        setup = Setup(
+            model=model,
+            batches=[],
+            loss=lambda _model, _batch: losses,
+            weights={name: _number(name, weight) for name, weight in weights.items()},
+            roles=roles,
+        )
+        _refuse_mistyped(setup, losses)
+        parameters, gradients = ParameterObserver(model), GradientObserver(setup, keep_graph=True)
+        with preserved(model):  # a checkpointed forward runs again during a backward, batch norm and all
+            parameters.observe(losses)
+            gradients.observe(losses)
     return Examination(
         gradients=gradients.facts(),
         parameters=parameters.facts(),
@@ -72,3 +81,10 @@ def _refuse_mistyped(setup: Setup, losses: Losses) -> None:
         if name.rpartition(".")[2] not in named and (advice := did_you_mean(name, unweighted)):
             message = f"measure: there is a weight for {name!r}, but no such component"
             raise LossDoctorError(message, advice)
+
+
+def _refuse_without_graph(losses: Losses) -> None:
+    """Raise LossDoctorError where nothing has a gradient, because it was switched off for the whole step."""
+    if not any(scalar.requires_grad for group in losses.objectives.values() for scalar in group.values()):
+        message = "measure: no component has a gradient, because torch.no_grad() or inference_mode() is switched on"
+        raise LossDoctorError(message, "Compute and measure the components outside of it, as in a training step.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..config.schema import Space
+if TYPE_CHECKING:
+    from ..config.schema import Space
 
 
 @dataclass(frozen=True)

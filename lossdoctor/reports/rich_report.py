@@ -15,17 +15,17 @@ from rich.constrain import Constrain
 from rich.segment import Segment
 from rich.text import Text
 
-from ..printable import printable
+from ..printable import in_ascii, printable
 from ..records import Finding, Report, Severity
 from . import rich_style as style
 from .number_format import number
 from .rich_finding import render_failure, render_finding
 from .rich_objective import WIDE, objective_tables
 from .summary import by_severity, causes_and_symptoms, counted, has_findings, plural, skipped_by_reason, worst_verdict
-from .text import LONGEST, in_ascii, shortened, with_strings
+from .text import LONGEST, shortened, with_strings
 
 #: Reports that are shown with all they say; nobody reads further, and a machine has the other formats.
-MOST_IN_FULL = 50
+MOST_IN_FULL = 20
 
 #: Codes of skipped rules that are listed.
 MOST_CODES = 12

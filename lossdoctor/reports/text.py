@@ -7,25 +7,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
-from ..printable import printable
-
 Record = TypeVar("Record")
 
 #: Long enough for any message that a person reads; the JSON report keeps everything.
 LONGEST = 1000
-
-_ASCII = str.maketrans(
-    {
-        "–": "-", "—": "-", "−": "-", "…": "...", "·": "-", "•": "*", "×": "x", "→": "->", "←": "<-",
-        "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "±": "+-", "√": "sqrt", "‖": "||", "∇": "grad ",
-        "Σ": "sum", "²": "^2", "‘": "'", "’": "'", "“": '"', "”": '"', "⟨": "<", "⟩": ">",
-    }
-)  # fmt: skip
-
-
-def in_ascii(text: str) -> str:
-    r"""Return `printable(text)` in ASCII: `×` as `x`, `≥` as `>=`, and what has no likeness as `\u4e2d`."""
-    return printable(text).translate(_ASCII).encode("ascii", "backslashreplace").decode()
 
 
 def shortened(text: str, limit: int) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..config.schema import TotalVariationComponent
 from ..records import Operand, Operation, Output, Statistics
 from .base import Case
 from .occurrences import Occurrence, is_whole, occurrences
@@ -94,7 +93,7 @@ def bounded_predictions(case: Case, judge: Callable[[BoundedPrediction], Cause |
         component.name
         for objective in case.objectives
         for component in objective.components
-        if component.weight != 0 and not isinstance(case.built_in.get(component.name), TotalVariationComponent)
+        if component.weight != 0 and case.term(component.name) != "tv"
     )
     for output in outputs if names else ():
         if (cause := _judged(_bounded_output(output), judge)) is not None:

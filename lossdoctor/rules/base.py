@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
+from ..baseline import ConfigBaseline
 from ..config.keys import Keys, dotted
-from ..config.schema import BuiltInComponent, Config, Schedule
 from ..records import (
     ComponentReport,
     Examination,
@@ -23,14 +23,28 @@ from ..records import (
     Severity,
 )
 
+# The schema costs more to load than all rules together: what only explains rules, or judges without a config, goes
+# without. A rule tells the built-in components apart by their `term`.
+if TYPE_CHECKING:
+    from ..config.schema import BuiltInColorComponent, BuiltInComponent, Config, Schedule
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Orders of magnitude that a config lets expect (see `expected.py`), in the form of a measurement."""
+
+    gradients: ObjectiveGradients
+    objective: ObjectiveReport  #: the table of them
+
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a rule may look at: the config, what was measured, what a trial showed. Any of them may be absent."""
+    """Everything a rule may look at: the config, what was measured, what a trial or a baseline says; or some."""
 
     config: Config | None = None
     examination: Examination | None = None
     trial: None = None
+    baseline: ConfigBaseline | None = None
 
     @cached_property
     def objectives(self) -> tuple[ObjectiveReport, ...]:
@@ -42,10 +56,27 @@ class Case:
         """What the gradient instrument measured; empty where it did not run."""
         return (self.examination.gradients or ()) if self.examination else ()
 
+    @cached_property
+    def expected(self) -> Expected | None:
+        """What the config lets expect of its built-in components; None once something was measured."""
+        from ..expected import expected_gradients
+
+        gradients = expected_gradients(self.config) if self.config and self.examination is None else None
+        return Expected(gradients, balance.summarize(gradients)) if gradients else None
+
     @property
     def built_in(self) -> Mapping[str, BuiltInComponent]:
         """The built-in components of the config, by name; empty for user code."""
         return (self.config.loss.components or {}) if self.config else {}
+
+    def term(self, name: str) -> str | None:
+        """Return the term of a built-in component, None where there is none of that name."""
+        return self.built_in[name].term if name in self.built_in else None
+
+    def color_component(self, name: str) -> BuiltInColorComponent | None:
+        """Return a built-in component that compares images in a colour space, None where there is none of that name."""
+        component = self.built_in.get(name)
+        return component if component is not None and component.term != "perceptual" else None
 
     def locate(self, *keys: str) -> Location | None:
         """Return where a key of the config is written, or the nearest key around it."""
@@ -68,6 +99,16 @@ class Case:
             return self.built_in[component].weight
         return self._weights.get(f"{objective}.{component}", self._weights.get(component))
 
+    def schedule(self, objective: str, component: str) -> Schedule | None:
+        """Return the schedule that a component's weight follows, None where it follows none."""
+        weight = self.declared_weight(objective, component)
+        return None if weight is None or isinstance(weight, (int, float)) else weight
+
+    def declared_share(self, objective: str, component: str) -> float | None:
+        """Return the share of the gradient that `loss.shares` means a component to have, None where it says nothing."""
+        shares = self.config.loss.shares if self.config else {}
+        return shares.get(f"{objective}.{component}", shares.get(component))
+
     def weight_key(self, objective: str, component: str) -> Keys:
         """Return the key that holds a component's weight, or that would hold it and no other component's."""
         if component in self.built_in:
@@ -89,8 +130,7 @@ class Case:
         if self.config is None:
             return None
         keys = self.weight_key(objective, component)
-        written = self._weights.get(keys[-1]) if component not in self.built_in else self.built_in[component].weight
-        return {dotted((*keys, "to") if isinstance(written, Schedule) else keys): weight}
+        return {dotted((*keys, "to") if self.schedule(objective, component) else keys): weight}
 
     @property
     def _weights(self) -> Mapping[str, float | Schedule]:
@@ -112,6 +152,8 @@ class Rule(ABC):
     """The level of its findings; the highest one where it varies."""
     requires: ClassVar[tuple[str, ...]] = ()
     """Facts it needs: "config", "trial", or a field of `Examination`. Without one of them it is skipped."""
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement",)
+    """What has to be known for no finding to mean no fault: "measurement", or "config" where the config will do."""
     explains: ClassVar[tuple[str, ...]] = ()
     """Codes of symptoms that this cause accounts for on its own components."""
     overshadows: ClassVar[tuple[str, ...]] = ()
@@ -120,6 +162,13 @@ class Rule(ABC):
     @abstractmethod
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every fault in the case."""
+
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
+        """Yield what the config of built-in components settles or lets expect, where nothing was measured.
+
+        A rule that can say something about it does so by overriding this; the others are skipped.
+        """
+        raise NotImplementedError
 
     @classmethod
     def manual(cls) -> str:
@@ -154,25 +203,42 @@ class Rule(ABC):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """From which joint share on, or below which share that they leave to another, components are a cause of harm."""
+
+    error: tuple[float, float]
+    warning: tuple[float, float]
+    verb: str  #: how the share is known: "hold", "can be expected to hold"
+
+
+MEASURED = Limits(error=(0.99, 0.001), warning=(0.95, 0.005), verb="hold")
+
+#: Expected numbers may be off by a factor of ten, so that an error takes a ratio of 1000 to the next, a warning of 100.
+EXPECTED = Limits(error=(0.999, 0.001), warning=(0.99, 0.005), verb="can be expected to hold")
+
+
+@dataclass(frozen=True)
 class Effect:
     """What the components of one cause do to the rest of their objective."""
 
     severity: Severity
     share: float | None  #: of the gradient, joint; None where no balance can be judged
     smallest: ComponentReport | None  #: the component outside the cause with the least gradient
+    verb: str = MEASURED.verb
 
     def describe(self, components: Collection[str]) -> str:
         """Return what the components of the cause do as the end of a sentence, empty where nothing is known."""
         if self.share is None:
             return ""
-        text = f": {'it holds' if len(components) == 1 else 'together they hold'} {percent(self.share)} of the gradient"
+        verb = "holds" if self.verb == "hold" and len(components) == 1 else self.verb
+        text = f": {'it' if len(components) == 1 else 'together they'} {verb} {percent(self.share)} of the gradient"
         if self.smallest is not None:
             text += f", which leaves {self.smallest.name} {percent(self.smallest.grad_share or 0.0)}"
         return text
 
 
-def effect_of(objective: ObjectiveReport, names: Collection[str]) -> Effect:
-    """Judge a cause by its measured effect.
+def effect_of(objective: ObjectiveReport, names: Collection[str], limits: Limits = MEASURED) -> Effect:
+    """Judge a cause by its effect, which was measured unless the `limits` say that it is expected.
 
     Error where the components hold, together, ≥ 99 % of the gradient or leave another component that can be judged
     (see `rivals`) below 0.1 %; warning at ≥ 95 % or below 0.5 %; else a note. Without such a component outside the
@@ -183,15 +249,18 @@ def effect_of(objective: ObjectiveReport, names: Collection[str]) -> Effect:
     shares = [share for share in inside if share is not None]
     share = sum(shares) if shares else None
     if share is None or not outside:
-        return Effect(Severity.NOTE, share, None)
+        return Effect(Severity.NOTE, share, None, limits.verb)
     smallest = min(outside, key=lambda component: component.grad_share or 0.0)
-    if share >= 0.99 or _leaves_below(0.001, share, outside):
+    if _is_harmful(limits.error, share, outside):
         severity = Severity.ERROR
-    elif share >= 0.95 or _leaves_below(0.005, share, outside):
-        severity = Severity.WARNING
     else:
-        severity = Severity.NOTE
-    return Effect(severity, share, smallest)
+        severity = Severity.WARNING if _is_harmful(limits.warning, share, outside) else Severity.NOTE
+    return Effect(severity, share, smallest, limits.verb)
+
+
+def _is_harmful(limits: tuple[float, float], share: float, outside: Collection[ComponentReport]) -> bool:
+    most, least = limits
+    return share >= most or _leaves_below(least, share, outside)
 
 
 def _leaves_below(limit: float, share: float, outside: Collection[ComponentReport]) -> bool:

@@ -7,11 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from ..config.schema import Space
 from ..losses.spaces import SPACES
 from ..records import Operand, Operation, Statistics
 from .distances import data_side
+
+if TYPE_CHECKING:
+    from ..config.schema import Space
 
 #: A conversion by the name of the function that does it: rgb_to_lab, rgb2lab, RGB2LAB, xyz_to_rgb, rgb_to_lab_torch, …
 _CONVERSION = re.compile(

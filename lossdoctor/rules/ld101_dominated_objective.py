@@ -17,7 +17,8 @@ class DominatedObjective(Rule):
 
     The gradient share of a component is its weight times the norm of its gradient, over the sum of that product for
     all components, on the parameters that at least two of them reach. Components with the role `regularizer`, and
-    those whose gradient there is exactly zero, are left out.
+    those whose gradient there is exactly zero, are left out. A component whose share is declared in `loss.shares` is
+    judged by that (LD105), not here: a declared 99 % is meant.
 
     It is an effect, so it is a warning: the value of a loss says nothing about its importance, and a healthy
     detector may have gradient ratios of several hundred at the start. It becomes an error where a declared weight,
@@ -46,7 +47,7 @@ class DominatedObjective(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the component that dominates an objective."""
         for gradients in case.gradients:
-            for standing in standings(gradients):
+            for standing in standings(case, gradients):
                 if standing.share >= self.warning_share:
                     yield self._judge(case, standing)
 

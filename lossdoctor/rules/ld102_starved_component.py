@@ -17,7 +17,8 @@ class StarvedComponent(Rule):
 
     Its weighted gradient norm is compared with the sum over all components, on the parameters that at least two of
     them reach. Components with the role `regularizer` are left out: they may be small. So are those whose gradient
-    there is exactly zero: that is LD502, or a zero-initialised layer that has not moved yet.
+    there is exactly zero: that is LD502, or a zero-initialised layer that has not moved yet. A component whose share is
+    declared in `loss.shares` is judged by that (LD105).
 
     It is an effect, so it is a warning. It becomes an error where a declared weight, at most 1/1000 of the others',
     is the cause: with the smallest of the other weights instead, the component would have its part. Of two weights so
@@ -46,7 +47,7 @@ class StarvedComponent(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every component that is starved."""
         for gradients in case.gradients:
-            for standing in standings(gradients):
+            for standing in standings(case, gradients):
                 if standing.share < self.warning_share:
                     yield self._judge(case, standing)
 

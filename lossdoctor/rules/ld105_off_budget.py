@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import balance
-from ..config.schema import Schedule
 from ..records import Finding, Location, ObjectiveGradients, Severity
-from .base import Case, Rule, listing, percent
+from .base import Case, Expected, Rule, listing, percent
 
 #: Declared shares that add up to this much leave nothing to other components: three times 0.33 is meant as all.
 WHOLE = 0.98
+
+#: How far an expected share may be off the one that will be measured (`expected.py`).
+EXPECTED_MARGIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,9 @@ class OffBudget(Rule):
     gradient norm has to be proportional to the share. One weight stays as it is: that of the largest share which is
     not off, or of the largest if all are. They hold for now, because shares move during training.
 
+    Where nothing was measured, shares that can be expected of built-in components are compared instead, and ten times
+    as much may be off, which is how far such an expectation may be.
+
     Remedy: set the weights of the message, or declare what you want instead.
 
     Options: `nothing` (0.005) is how much of the gradient a component with the share 0 may still have; below that,
@@ -76,26 +81,36 @@ class OffBudget(Rule):
     name: ClassVar[str] = "off-budget"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("config", "gradients")
-    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104")
-    overshadows: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104", "LD903")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104", "LD903")
 
     nothing: float = 0.005
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for every objective with a component that is off its budget."""
+        for gradients in case.gradients:
+            yield from self._compare(case, gradients, "has", margin=1.0)
+
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
+        """Yield a finding where the weights contradict the budget."""
+        return self._compare(case, expected.gradients, "can be expected to get", margin=EXPECTED_MARGIN)
+
+    def _compare(self, case: Case, gradients: ObjectiveGradients, verb: str, *, margin: float) -> Iterator[Finding]:
         if case.config is None:
             return
-        for gradients in case.gradients:
-            budget = _budget(gradients, case.config.loss.shares)
-            off = budget.off(case.config.loss.tolerance, self.nothing) if budget else []
-            if budget and off:
-                yield self._judge(case, budget, off, case.config.loss.tolerance)
+        loss = case.config.loss
+        budget = _budget(case, gradients) if loss.shares else None
+        off = budget.off(loss.tolerance * margin, self.nothing * margin) if budget else []
+        if budget and off:
+            yield self._judge(case, budget, off, loss.tolerance * margin, verb)
 
-    def _judge(self, case: Case, budget: _Budget, off: Sequence[str], tolerance: float) -> Finding:
+    def _judge(self, case: Case, budget: _Budget, off: Sequence[str], tolerance: float, verb: str) -> Finding:
+        expected = verb != "has"
         objective, weights = budget.objective.name, budget.weights(off)
         apart = [
-            f"{name} has {percent(budget.measured[name])} of the gradient instead of {percent(budget.declared[name])}"
-            for name in off
+            f"{name} {verb} {percent(budget.measured[name])} of the gradient instead of {percent(declared)}"
+            for name, declared in budget.declared.items()
+            if name in off
         ]
         changes = [f"{name}: {weight:g}" for name, weight in weights.items()]
         return self.finding(
@@ -104,22 +119,24 @@ class OffBudget(Rule):
             objective=objective,
             evidence={
                 "declared": dict(budget.declared),
-                "measured": dict(budget.measured),
+                "expected" if expected else "measured": dict(budget.measured),
                 "weights": _weights(budget.objective),
                 "tolerance": tolerance,
             },
-            remedy=f"The budget is met with weights {', '.join(changes)}. Or declare other shares in loss.shares."
+            remedy="Correct the weights or loss.shares; lossdoctor inspect measures which weights meet the budget."
+            if expected
+            else f"The budget is met with weights {', '.join(changes)}. Or declare other shares in loss.shares."
             if changes
             else "Give the components a weight, or declare other shares in loss.shares.",
-            fix=_fix(case, objective, weights),
+            fix=None if expected else _fix(case, objective, weights),
             location=_locate_share(case, objective, off[0]),
         )
 
 
-def _budget(gradients: ObjectiveGradients, shares: Mapping[str, float]) -> _Budget | None:
+def _budget(case: Case, gradients: ObjectiveGradients) -> _Budget | None:
     """Return the budget of an objective, None where none is declared or nothing is left to compare."""
     declared = {
-        name: share for name in gradients.components if (share := _share_of(shares, gradients.name, name)) is not None
+        name: share for name in gradients.components if (share := case.declared_share(gradients.name, name)) is not None
     }
     norms = _norms(gradients)
     weighted = {name: abs(weight) * norms[name] for name, weight in _weights(gradients).items() if name in norms}
@@ -151,13 +168,9 @@ def _weights(gradients: ObjectiveGradients) -> dict[str, float]:
     return dict(zip(gradients.components, gradients.weights, strict=True))
 
 
-def _share_of(shares: Mapping[str, float], objective: str, component: str) -> float | None:
-    return shares.get(f"{objective}.{component}", shares.get(component))
-
-
 def _fix(case: Case, objective: str, weights: Mapping[str, float]) -> dict[str, float] | None:
     """Return the change of the config; None where a weight follows a schedule, whose end is not what was measured."""
-    if any(isinstance(case.declared_weight(objective, name), Schedule) for name in weights):
+    if any(case.schedule(objective, name) for name in weights):
         return None
     changes = [case.weight_fix(objective, name, weight) or {} for name, weight in weights.items()]
     return {key: weight for change in changes for key, weight in change.items()} or None

@@ -6,15 +6,18 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
 from ..config.keys import dotted
-from ..config.schema import ColorComponent
 from ..losses.spaces import selected_channels
 from ..records import Finding, ObjectiveGradients, Operand, Operation, Severity, Statistics
-from .base import Case, Rule, listing
+from .base import Case, Expected, Rule, listing
 from .distances import distances
+from .linear_relations import LinearRelation, linear_relation
+
+if TYPE_CHECKING:
+    from ..config.schema import BuiltInComponent
 
 #: Without values that vary over the batches a constant ratio says nothing; then gradients have to be parallel to
 #: within rounding.
@@ -31,11 +34,13 @@ class OverlappingComponents(Rule):
     An MSE over L, a, b beside an MSE over a, b counts colour twice: the weights no longer say what matters how much.
     Two names for one term, or a term that was added in two places, do the same.
 
-    Recognised in two ways. Identity: the gradients point the same way (cosine above 0.99) and the values, which differ
-    from batch to batch, keep a constant ratio. Where they do not differ, or there is one batch only, both have to
-    compare the same tensors and their gradients to be parallel. Containment: the same kind of distance over more
-    channels, and each channel that the one compares has, on both sides, the statistics of a channel of the other; or
-    a part of the very same difference.
+    Recognised in three ways. Identity: the gradients point the same way (cosine above 0.99) and the values, which
+    differ from batch to batch, keep a constant ratio. Where they do not differ, or there is one batch only, both have
+    to compare the same tensors and their gradients to be parallel. Containment: the same kind of distance over more
+    channels, and each channel that the one compares has, on both sides, the statistics of a channel of the other; or a
+    part of the very same difference. Combination: a component is Σ cᵢ·Lᵢ of two or more others, as a total that is
+    returned beside its parts; coefficients fitted to the gradients of all batches but one hold for gradients and values
+    of that one, whichever it is.
 
     It may be meant, so it is a warning. An L1 beside an MSE on the same images, or a focal loss beside a cross-entropy,
     is no overlap: they are different functions.
@@ -60,12 +65,28 @@ class OverlappingComponents(Rule):
         for gradients in case.gradients:
             pairs = {(pair.a, pair.b): pair.cosine for pair in balance.summarize(gradients).cosines}
             used = [k for k, weight in enumerate(gradients.weights) if weight != 0 and gradients.attached[k]]
+            twins = set[int]()
             for a, b in itertools.combinations(used, 2):
                 cosine = pairs[gradients.components[a], gradients.components[b]]
                 if (ratio := self._same_function(case, gradients, a, b, cosine)) is not None:
+                    twins.add(b)
                     yield self._identical(case, gradients, a, b, {"cosine": cosine, "value_ratio": ratio})
                 elif pair := _containment(case, gradients, a, b):
                     yield self._contained(case, gradients.name, *pair, {"cosine": cosine})
+            different = [k for k in used if k not in twins]
+            if relation := linear_relation(gradients, different, self.ratio_spread):
+                yield self._combined(case, gradients, relation)
+
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
+        """Yield a finding for every pair of components of which the config says that they overlap."""
+        gradients = expected.gradients
+        used = [k for k, weight in enumerate(gradients.weights) if weight != 0]
+        for a, b in itertools.combinations(used, 2):
+            names = gradients.components[a], gradients.components[b]
+            if _declare_the_same(*(case.built_in[name] for name in names)):
+                yield self._identical(case, gradients, a, b, {"value_ratio": 1.0})
+            elif pair := next((pair for pair in (names, names[::-1]) if _declares_part_of(case, *pair)), None):
+                yield self._contained(case, gradients.name, *pair, _declared_channels(case, pair))
 
     def _same_function(
         self, case: Case, gradients: ObjectiveGradients, a: int, b: int, cosine: float | None
@@ -97,6 +118,23 @@ class OverlappingComponents(Rule):
             location=case.locate_component(names[1]),
         )
 
+    def _combined(self, case: Case, gradients: ObjectiveGradients, relation: LinearRelation) -> Finding:
+        whole, *parts = (gradients.components[k] for k in (relation.whole, *relation.parts))
+        sum_of_parts = " + ".join(
+            name if abs(coefficient - 1) < 1e-3 else f"{coefficient:.4g}·{name}"
+            for name, coefficient in zip(parts, relation.coefficients, strict=True)
+        ).replace("+ -", "− ")
+        return self.finding(
+            [whole, *parts],
+            f"{whole} is {sum_of_parts} in every batch: what its parts say is counted twice",
+            objective=gradients.name,
+            evidence={"whole": whole, "coefficients": dict(zip(parts, relation.coefficients, strict=True))},
+            remedy=f"Return the parts alone: the weighted total is made of them. Without {whole}, the same total has "
+            + ", ".join(f"{name}: {weight:.4g}" for name, weight in _weights_without(gradients, relation).items())
+            + " as weights.",
+            location=case.locate_component(whole),
+        )
+
     def _contained(self, case: Case, objective: str, inner: str, outer: str, evidence: dict[str, Any]) -> Finding:
         rest = _channels_left(case, inner, outer)
         channels = f" (channels: [{', '.join(rest)}])" if rest else ""
@@ -111,6 +149,14 @@ class OverlappingComponents(Rule):
             fix={dotted(("loss", "components", outer, "channels")): rest} if rest else None,
             location=case.locate_component(inner),
         )
+
+
+def _weights_without(gradients: ObjectiveGradients, relation: LinearRelation) -> dict[str, float]:
+    """Return the weights with which the parts alone make the same total."""
+    return {
+        gradients.components[part]: gradients.weights[part] + gradients.weights[relation.whole] * coefficient
+        for part, coefficient in zip(relation.parts, relation.coefficients, strict=True)
+    }
 
 
 def _constant(numbers: Sequence[float | None], spread: float) -> float | None:
@@ -137,10 +183,34 @@ def _containment(case: Case, gradients: ObjectiveGradients, a: int, b: int) -> t
 
 def _declares_part_of(case: Case, inner: str, outer: str) -> bool:
     """Whether two built-in components are the same term, one on some of the other's channels."""
-    part, whole = case.built_in.get(inner), case.built_in.get(outer)
-    if not isinstance(part, ColorComponent) or not isinstance(whole, ColorComponent):
+    part, whole = case.color_component(inner), case.color_component(outer)
+    if part is None or whole is None:
         return False
     return part.term == whole.term and part.space == whole.space and bool(_channels_left(case, inner, outer))
+
+
+def _declare_the_same(a: BuiltInComponent, b: BuiltInComponent) -> bool:
+    """Whether two built-in components differ in nothing but their weights."""
+    return _without_weight(a) == _without_weight(b)
+
+
+def _without_weight(component: BuiltInComponent) -> dict[str, Any]:
+    """Return a component's settings with its channels in full and in order: [b, a] compares what [a, b] does."""
+    settings = component.model_dump(exclude={"weight"})
+    if component.term != "perceptual":
+        settings["channels"] = sorted(c.letter for c in selected_channels(component.space, component.channels))
+    return settings
+
+
+def _declared_channels(case: Case, names: Sequence[str]) -> dict[str, Any]:
+    """Return which channels components compare, as evidence."""
+    declared = {name: component for name in names if (component := case.color_component(name))}
+    return {
+        "channels": {
+            name: [channel.letter for channel in selected_channels(component.space, component.channels)]
+            for name, component in declared.items()
+        }
+    }
 
 
 def _channels_left(case: Case, inner: str, outer: str) -> list[str]:
@@ -148,8 +218,8 @@ def _channels_left(case: Case, inner: str, outer: str) -> list[str]:
 
     Empty where the inner one compares others as well, or where either is no built-in component.
     """
-    part, whole = case.built_in.get(inner), case.built_in.get(outer)
-    if not isinstance(part, ColorComponent) or not isinstance(whole, ColorComponent):
+    part, whole = case.color_component(inner), case.color_component(outer)
+    if part is None or whole is None:
         return []
     taken = [channel.letter for channel in selected_channels(part.space, part.channels)]
     letters = [channel.letter for channel in selected_channels(whole.space, whole.channels)]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import ColorComponent, SsimComponent
 from ..losses.spaces import selected_channels
 from ..records import Finding, Location, ObjectiveReport, Severity
-from .base import Case, Rule, effect_of, listing
+from .base import EXPECTED, MEASURED, Case, Expected, Limits, Rule, effect_of, listing
 from .color_operands import RAW_SPAN, color_operand, describe_channels
 from .distances import distances
 
@@ -51,7 +50,8 @@ class UnnormalizedColorSpace(Rule):
 
     A cause, judged by its effect: an error where the components hold, together, at least 99 % of the gradient or
     leave another component below 0.1 %; a warning at 95 % or 0.5 %; else a note, since a weight may balance raw units
-    on purpose.
+    on purpose. Where nothing was measured the effect is expected from the ranges, and a ratio of 1000 to another
+    component is an error, of 100 a warning.
 
     Remedy: divide L by 100 and bring a and b to [0, 1] by (x + 128) / 256 on both sides, `normalize: true` for
     built-in components; then set the weights anew.
@@ -61,16 +61,24 @@ class UnnormalizedColorSpace(Rule):
     name: ClassVar[str] = "unnormalized-color-space"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
-    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104")
-    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104", "LD903")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD903")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for all raw components of an objective."""
         for objective in case.objectives:
-            components = [component.name for component in objective.components if component.weight != 0]
-            raw = [found for name in components if (found := self._raw(case, objective.name, name))]
-            if raw:
-                yield self._report(objective, raw)
+            yield from self._judge(case, objective, MEASURED)
+
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
+        """Yield one finding for all raw components."""
+        return self._judge(case, expected.objective, EXPECTED)
+
+    def _judge(self, case: Case, objective: ObjectiveReport, limits: Limits) -> Iterator[Finding]:
+        components = [component.name for component in objective.components if component.weight != 0]
+        raw = [found for name in components if (found := self._raw(case, objective.name, name))]
+        if raw:
+            yield self._report(objective, raw, limits)
 
     def _raw(self, case: Case, objective: str, name: str) -> RawComponent | None:
         if name in case.built_in:
@@ -86,8 +94,8 @@ class UnnormalizedColorSpace(Rule):
 
     @staticmethod
     def _declared(case: Case, objective: str, name: str) -> RawComponent | None:
-        component = case.built_in[name]
-        if not isinstance(component, ColorComponent) or isinstance(component, SsimComponent) or component.normalize:
+        component = case.color_component(name)
+        if component is None or component.term in ("ssim", "ms_ssim") or component.normalize:
             return None
         channels = selected_channels(component.space, component.channels)
         largest = max(channel.maximum - channel.minimum for channel in channels)
@@ -104,9 +112,9 @@ class UnnormalizedColorSpace(Rule):
         space = _FULL_NAMES.get(component.space, component.space)
         return RawComponent(name, space, ranges, largest, case.locate(*keys), {dotted(keys): True})
 
-    def _report(self, objective: ObjectiveReport, raw: list[RawComponent]) -> Finding:
+    def _report(self, objective: ObjectiveReport, raw: list[RawComponent], limits: Limits) -> Finding:
         names = [component.name for component in raw]
-        effect = effect_of(objective, names)
+        effect = effect_of(objective, names, limits)
         spaces = listing(list(dict.fromkeys(component.space for component in raw)))
         widest = max(raw, key=lambda component: len(component.ranges))
         ranges = ", ".join(f"{channel} {span}" for channel, span in widest.ranges.items())
@@ -122,7 +130,7 @@ class UnnormalizedColorSpace(Rule):
                 "joint_share": effect.share,
                 "largest_span": max(component.largest for component in raw),
                 **({"smallest_other": {effect.smallest.name: effect.smallest.grad_share}} if effect.smallest else {}),
-                "total": objective.value,
+                **({} if objective.value is None else {"total": objective.value}),
             },
             remedy="Bring every channel to about [0, 1] on both sides (CIELAB: L / 100, (a, b) + 128 over 256)"
             + (" with normalize: true" if fix else "")

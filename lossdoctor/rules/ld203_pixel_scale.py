@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import SsimComponent
 from ..losses.spaces import selected_channels
 from ..records import Finding, Location, ObjectiveReport, Operand, Severity
 from .base import Case, Rule, effect_of, listing
@@ -97,7 +96,7 @@ class PixelScale(Rule):
 
     def _wrong_ranges(self, case: Case) -> Iterator[Finding]:
         for name, component in case.built_in.items():
-            if not isinstance(component, SsimComponent) or component.data_range is None or component.weight == 0:
+            if component.term not in ("ssim", "ms_ssim") or component.data_range is None or component.weight == 0:
                 continue
             channels = selected_channels(component.space, component.channels)
             span = 1.0 if component.normalize else max(channel.span for channel in channels)

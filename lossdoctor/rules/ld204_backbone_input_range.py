@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..config.schema import PerceptualComponent
 from ..records import Finding, Severity, Statistics
 from .base import Case, Rule, listing
 
@@ -38,7 +37,7 @@ class BackboneInputRange(Rule):
             component.name
             for objective in case.objectives
             for component in objective.components
-            if component.weight != 0 and isinstance(case.built_in.get(component.name), PerceptualComponent)
+            if component.weight != 0 and case.term(component.name) == "perceptual"
         ]
         outputs = (case.examination.outputs if case.examination else None) or ()
         targets = [output.target for output in outputs if output.target is not None]

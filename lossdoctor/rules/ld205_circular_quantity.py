@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import ColorComponent
-from ..records import Finding, Operation, Severity, Statistics
-from .base import Case, Rule, listing
+from ..records import Finding, ObjectiveReport, Operation, Severity, Statistics
+from .base import Case, Expected, Rule, listing
 from .circles import circular_quantity
 from .distances import DISTANCES, data_side
 from .occurrences import Occurrence, is_whole, occurrences
+
+if TYPE_CHECKING:
+    from ..config.schema import BuiltInColorComponent
 
 #: Channels of LAB that hold what a channel of HSV holds, with no end where the circle closes.
 _IN_LAB = {"H": ("a", "b"), "S": ("a", "b"), "V": ("L",)}
@@ -48,21 +50,26 @@ class CircularQuantity(Rule):
     name: ClassVar[str] = "circular-quantity"
     severity: ClassVar[Severity] = Severity.WARNING
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the components that compare hue, and one for every plain distance of an angle."""
         if case.built_in:
-            yield from self._declared(case)
+            yield from self._declared(case, case.objectives)
             return
         for found in occurrences(case, _on_a_line):
             yield self._traced(found)
 
-    def _declared(self, case: Case) -> Iterator[Finding]:
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
+        """Yield a finding for the components that compare hue."""
+        return self._declared(case, [expected.objective])
+
+    def _declared(self, case: Case, objectives: Sequence[ObjectiveReport]) -> Iterator[Finding]:
         names = [
             component.name
-            for objective in case.objectives
+            for objective in objectives
             for component in objective.components
-            if component.weight != 0 and _compares_hue(case.built_in.get(component.name))
+            if component.weight != 0 and _compares_hue(case.color_component(component.name))
         ]
         if names:
             compare = "compares" if len(names) == 1 else "compare"
@@ -91,8 +98,8 @@ class CircularQuantity(Rule):
         )
 
 
-def _compares_hue(component: Any) -> bool:
-    return isinstance(component, ColorComponent) and component.space == "hsv" and "H" in _letters(component)
+def _compares_hue(component: BuiltInColorComponent | None) -> bool:
+    return component is not None and component.space == "hsv" and "H" in _letters(component)
 
 
 def _letters(component: Any) -> list[str]:

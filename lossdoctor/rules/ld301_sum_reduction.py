@@ -8,8 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from ..config.keys import dotted
-from ..records import Duplication, Examination, Finding, Location, ObjectiveReport, Severity, Tiling
-from .base import Case, Rule, effect_of, listing
+from ..records import (
+    Duplication,
+    Examination,
+    Finding,
+    Location,
+    ObjectiveReport,
+    Severity,
+    Tiling,
+)
+from .base import EXPECTED, MEASURED, Case, Expected, Limits, Rule, effect_of, listing
 
 #: How far an exponent may be from those of a sum. The logarithm of the number of samples, in a contrastive loss of two,
 #: has the exponents 1 and 0.86 when they are doubled and tripled; the seams of a tiled image of 8 pixels a side change
@@ -48,7 +56,9 @@ class SumReduction(Rule):
 
     A cause, judged by its effect: an error where the components hold, together, at least 99 % of the gradient or
     leave another component below 0.1 %; a warning at 95 % or 0.5 %; else a note. Where all components grow alike the
-    balance stays, and only the learning rate depends on the size: a note.
+    balance stays, and only the learning rate depends on the size: a note. Where nothing was measured, `reduction: sum`
+    of built-in components says it, and the effect is expected from the number of elements: a ratio of 1000 to another
+    component is an error, of 100 a warning.
 
     Remedy: take the mean over the elements (`reduction="mean"`, `reduction: mean` for built-in components), then set
     the weight anew.
@@ -58,8 +68,9 @@ class SumReduction(Rule):
     name: ClassVar[str] = "sum-reduction"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
-    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104")
-    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104", "LD903")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD903")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for all sums over the batch of an objective, one for all sums over elements alone."""
@@ -81,10 +92,24 @@ class SumReduction(Rule):
                     case, _only(objective, [*over_elements, *averaged]), over_elements, growths, "sample"
                 )
 
+    def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
+        """Yield one finding for all components that are declared as sums."""
+        objective = expected.objective
+        names = [c.name for c in objective.components if c.weight != 0 and _is_declared(case, c.name)]
+        if names:
+            growths = {name: Growth(measured={"reduction": "sum"}) for name in names}
+            yield self._report(case, objective, names, growths, "batch", EXPECTED)
+
     def _report(
-        self, case: Case, objective: ObjectiveReport, names: list[str], growths: Mapping[str, Growth], what: str
+        self,
+        case: Case,
+        objective: ObjectiveReport,
+        names: list[str],
+        growths: Mapping[str, Growth],
+        what: str,
+        limits: Limits = MEASURED,
     ) -> Finding:
-        effect = effect_of(objective, names)
+        effect = effect_of(objective, names, limits)
         outside = [component.name for component in objective.components if component.name not in names]
         declared = {name: ("loss", "components", name, "reduction") for name in names if _is_declared(case, name)}
         fix: dict[str, Any] = {dotted(keys): "mean" for keys in declared.values()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import Schedule
 from ..records import Finding, Severity
 from .base import Case, Rule
 
@@ -25,12 +24,13 @@ class ZeroWeight(Rule):
     code: ClassVar[str] = "LD506"
     name: ClassVar[str] = "zero-weight"
     severity: ClassVar[Severity] = Severity.WARNING
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
     explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every component whose weight is zero."""
         for objective, component in self._weightless(case):
-            if isinstance(case.declared_weight(objective, component), Schedule):
+            if case.schedule(objective, component):
                 continue
             key = dotted(case.weight_key(objective, component))
             yield self.finding(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..config.keys import dotted
-from ..config.schema import Schedule, TrialConfig
 from ..records import Finding, Severity
 from .base import Case, Rule
+
+if TYPE_CHECKING:
+    from ..config.schema import Schedule, TrialConfig
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class ScheduleNeverActive(Rule):
     name: ClassVar[str] = "schedule-never-active"
     severity: ClassVar[Severity] = Severity.WARNING
     requires: ClassVar[tuple[str, ...]] = ("config",)
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
 
     reached: float = 0.99
 
@@ -75,9 +78,8 @@ def _timetable(schedule: Schedule) -> str:
 def _schedules(case: Case) -> Iterator[tuple[str, str, Schedule]]:
     """Yield (objective, component, schedule) of what was measured, or of what the config alone names."""
     for objective, component in _components(case):
-        weight = case.declared_weight(objective, component)
-        if isinstance(weight, Schedule):
-            yield objective, component, weight
+        if schedule := case.schedule(objective, component):
+            yield objective, component, schedule
 
 
 def _components(case: Case) -> Iterator[tuple[str, str]]:

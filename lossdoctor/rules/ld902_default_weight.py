@@ -24,6 +24,7 @@ class DefaultWeight(Rule):
     name: ClassVar[str] = "default-weight"
     severity: ClassVar[Severity] = Severity.NOTE
     requires: ClassVar[tuple[str, ...]] = ("config",)
+    settled_by: ClassVar[tuple[str, ...]] = ("measurement", "config")
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield one finding for all such components of an objective."""

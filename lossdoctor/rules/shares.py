@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import balance
-from ..records import ComponentReport, ObjectiveGradients
-from .base import rivals
+from ..records import ComponentReport, ObjectiveGradients, ObjectiveReport
+from .base import Case, rivals
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Standing:
     def share(self) -> float:
         """Its part of the rivals' gradient, itself included."""
         return self._own / (self._own + self._rest)
+
+    @property
+    def ratio(self) -> float:
+        """Its gradient over that of all others together."""
+        return self._own / self._rest
 
     @property
     def other_weights(self) -> list[float]:
@@ -70,11 +75,16 @@ class Standing:
         return sum(other.grad_share or 0.0 for other in self.others)
 
 
-def standings(gradients: ObjectiveGradients) -> Iterator[Standing]:
-    """Yield the standing of every rival of an objective; nothing where fewer than two are left to compare."""
-    contenders = rivals(balance.summarize(gradients))
+def standings(case: Case, gradients: ObjectiveGradients, table: ObjectiveReport | None = None) -> Iterator[Standing]:
+    """Yield the standing of every rival of an objective; nothing where fewer than two are left to compare.
+
+    Those with a share of their own in `loss.shares` are left out: what they may hold has been said.
+    """
+    contenders = rivals(table or balance.summarize(gradients))
     declared = dict(zip(gradients.components, gradients.declared, strict=True))
     for component in contenders if len(contenders) > 1 else ():
+        if case.declared_share(gradients.name, component.name) is not None:
+            continue
         yield Standing(
             objective=gradients.name,
             component=component,

@@ -16,7 +16,7 @@ from ..models import BUILT_IN
 from ..records import CheckpointFacts, DataFacts
 from .batches import Batch, load_batches, resolve, to
 from .checkpoint import load_checkpoint
-from .device import choose_device, precision, random_state_kept, seed_everything
+from .device import choose_device, gradients_enabled, precision, random_state_kept, seed_everything
 from .loss import Loss, Losses, Total, build_loss, build_total
 from .user_code import blaming, import_target, importable
 
@@ -96,7 +96,7 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
     device = choose_device(config.measure.device)
     if device.type == "cuda":
         torch.cuda.init()  # or its generators could not be kept
-    with random_state_kept(), user_code:
+    with random_state_kept(), gradients_enabled(), user_code:
         batches, data = load_batches(config, config.measure.batches)
         model = build_model(config)
         checkpoint = None

@@ -77,6 +77,13 @@ def _legacy_float32() -> tuple[str, bool] | None:
         return None
 
 
+@contextlib.contextmanager
+def gradients_enabled() -> Iterator[None]:
+    """Record gradients, whatever the caller has switched off: `torch.no_grad()` or `torch.inference_mode()`."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python's, NumPy's and torch's generators, on every device in use."""
     seed %= 2**63

@@ -8,7 +8,7 @@ import importlib
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -92,8 +92,11 @@ def import_target(target: str, key: str) -> Callable[..., Any]:
 
 
 @contextlib.contextmanager
-def blaming(action: str) -> Iterator[None]:
-    """Turn whatever user code raises into a UserCodeError that says what it was doing and which line of it failed."""
+def blaming(action: str, known: Mapping[str, tuple[str, str]] | None = None) -> Iterator[None]:
+    """Turn whatever user code raises into a UserCodeError that says what it was doing and which line of it failed.
+
+    `known` says better what some exceptions mean: words of their text -> (what is wrong, what to do).
+    """
     try:
         yield
     except (LossDoctorError, KeyboardInterrupt):
@@ -102,11 +105,14 @@ def blaming(action: str) -> Iterator[None]:
         message = f"{action}: out of memory"
         raise UserCodeError(message, "Use a smaller batch size, image size or model, or fewer batches.") from error
     except BaseException as error:
-        raise _blamed(action, error) from error
+        raise _blamed(action, error, known or {}) from error
 
 
-def _blamed(action: str, error: BaseException) -> UserCodeError:
+def _blamed(action: str, error: BaseException, known: Mapping[str, tuple[str, str]]) -> UserCodeError:
     where = _place_of(error)
+    for words, (what, advice) in known.items():
+        if words in str(error):
+            return UserCodeError(f"{action}: {what}", advice)
     # A worker of a DataLoader hands its traceback over as text; its last line is what went wrong.
     first, _, workers = str(error).strip().partition("\nOriginal Traceback")
     text = f"{first} {workers.strip().splitlines()[-1]}" if workers else first.split("\n\n")[0] or "no message"

@@ -347,3 +347,16 @@ class TestHalfPrecision:
         assert finding.components == (component,)
         assert (finding.evidence["operation"], finding.evidence["reason"]) == (operation, reason)
         assert place(finding) == marked("half", mark)
+
+
+class TestTotals:
+    def test_a_total_beside_its_parts_is_counted_twice(self):
+        finding = only(lossdoctor.inspect(config("totals", function="terms")), "LD106")
+        assert finding.severity is WARNING
+        assert finding.components == ("loss", "error", "smoothness")
+        assert finding.evidence["coefficients"] == pytest.approx({"error": 1.0, "smoothness": 0.1}, rel=1e-3)
+
+    def test_a_total_that_is_only_logged_is_not_in_it_twice(self):
+        report = lossdoctor.inspect(config("totals", function="detached_total"))
+        assert "LD106" not in {finding.code for finding in report.findings}
+        assert only(report, "LD501").components == ("loss",)

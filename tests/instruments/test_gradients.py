@@ -348,6 +348,44 @@ class TestBatches:
             observer.observe(case.setup().evaluate(0))
 
 
+class TestParametersOutsideTheModel:
+    """A criterion with weights of its own, as in uncertainty weighting."""
+
+    log_sigma = nn.Parameter(torch.zeros(()))
+
+    def test_a_component_that_trains_nothing_else_is_told_from_one_that_is_cut_off(self):
+        facts = measure(
+            lambda out: {
+                "weighted": torch.exp(-self.log_sigma) * out.square().mean(),
+                "own": 2 * self.log_sigma,
+                "bare": self.log_sigma,
+                "cut": out.detach().mean(),
+            }
+        )
+        assert facts.attached == (True, False, False, False)
+        assert facts.trains_elsewhere == ("own", "bare")
+
+    def test_parameters_of_another_objective_are_inside(self):
+        """The discriminator's loss in the generator's objective: not what that trains, and a fault."""
+        case = CASES["gan"]
+
+        def step(model, batch):
+            objectives, output = case.step(model, batch)
+            return {
+                **objectives,
+                "generator": {**objectives["generator"], "wrong": model.discriminator(batch[1]).mean()},
+            }, output
+
+        swapped = dataclasses.replace(case, step=step)
+        facts = next(facts for facts in measure_gradients(swapped.setup()) if facts.name == "generator")
+        assert facts.attached[facts.components.index("wrong")] is False
+        assert facts.trains_elsewhere == ()
+
+    def test_an_input_is_no_parameter(self):
+        x = torch.randn(4, requires_grad=True)
+        assert measure(lambda out: {"a": out.mean(), "b": x.square().mean()}).trains_elsewhere == ()
+
+
 class TestAdditivity:
     def test_parts_add_up_to_the_whole(self):
         for name in ("shared trunk with heads", "dropout", "custom autograd function"):

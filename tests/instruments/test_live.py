@@ -2,6 +2,7 @@
 
 import copy
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from lossdoctor.instruments.gradients import measure_gradients
 from .independent import expect
 from .trace import bits, snapshot
 from .zoo import CASES, Case, Heads, both_heads, vectors
+
+PHOTOS = Path(__file__).parents[2] / "sample_data" / "photos"
 
 
 def one_batch(case):
@@ -165,8 +168,9 @@ class TestRefusal:
         model = nn.Linear(5, 5)
         loss = model(torch.randn(6, 5)).square().mean()
         loss.backward()
-        with pytest.raises(LossDoctorError, match="differentiating a.*second time"):
+        with pytest.raises(LossDoctorError, match="differentiating a.*second time") as raised:
             lossdoctor.measure({"a": loss}, model=model)
+        assert "before any backward()" in raised.value.advice
 
     def test_a_weight_with_a_mistyped_name(self):
         model = Heads()
@@ -196,3 +200,65 @@ def test_weights_may_be_tensors():
     (report,) = lossdoctor.measure(components, model=model, weights={"left": torch.tensor(2.0)}).objectives
     assert report.components[0].weight == 2.0
     assert type(report.components[0].weight) is float
+
+
+class TestGradientsSwitchedOff:
+    """A step may be measured where gradients are off by now, but not where they were off all along."""
+
+    @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+    def test_after_the_forward(self, off):
+        model = Heads()
+        components, _ = both_heads(model, vectors()[0])
+        expected = lossdoctor.measure(components, model=model).objectives
+        with off():
+            assert lossdoctor.measure(components, model=model).objectives == expected
+
+    @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+    def test_during_the_forward(self, off):
+        model = Heads()
+        with off(), pytest.raises(LossDoctorError, match="no_grad") as raised:
+            lossdoctor.measure(both_heads(model, vectors()[0])[0], model=model)
+        assert "outside" in raised.value.advice
+
+    def test_what_is_detached_while_they_are_on_is_a_finding(self):
+        model = nn.Linear(5, 5)
+        report = lossdoctor.measure({"cut": model(torch.randn(6, 5)).detach().mean()}, model=model)
+        assert [finding.code for finding in report.findings] == ["LD501"]
+
+    @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+    def test_around_an_inspection(self, off):
+        config = {
+            "model": {"target": "unet", "args": {"base_channels": 4}},
+            "data": {"images": str(PHOTOS), "size": 32, "batch_size": 2},
+            "loss": {"components": {"l1": {"term": "l1", "weight": 1.0}, "tv": {"term": "tv", "weight": 0.1}}},
+            "measure": {"batches": 1},
+        }
+        expected = lossdoctor.inspect(config).objectives
+        with off():
+            assert lossdoctor.inspect(config).objectives == expected
+
+
+class TestGraphsThatAreGone:
+    def test_the_optimizer_has_stepped(self):
+        model = nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))
+        loss = model(torch.randn(6, 5)).square().mean()
+        loss.backward(retain_graph=True)
+        torch.optim.SGD(model.parameters(), 0.1).step()
+        with pytest.raises(LossDoctorError, match="changed in place") as raised:
+            lossdoctor.measure({"a": loss}, model=model)
+        assert "optimizer.step()" in raised.value.advice
+
+    def test_a_compiled_model_gives_its_buffers_away(self):
+        class Compiled(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx, g):
+                raise RuntimeError("This backward function was compiled with non-empty donated buffers which requires")
+
+        model = nn.Linear(5, 5)
+        with pytest.raises(LossDoctorError, match=r"torch\.compile") as raised:
+            lossdoctor.measure({"a": Compiled.apply(model(torch.randn(6, 5))).mean()}, model=model)
+        assert "donated_buffer = False" in raised.value.advice

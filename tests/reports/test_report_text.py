@@ -5,8 +5,8 @@ from enum import Enum
 
 import pytest
 
-from lossdoctor.printable import printable
-from lossdoctor.reports.text import in_ascii, shortened, with_strings
+from lossdoctor.printable import in_ascii, printable
+from lossdoctor.reports.text import shortened, with_strings
 
 
 @pytest.mark.parametrize(

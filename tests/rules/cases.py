@@ -121,6 +121,8 @@ def check(code: str, case: Case, **options: Any) -> list[Finding]:
 def assert_sound(finding: Finding, case: Case) -> None:
     """Assert that a finding keeps to the published table, is complete, and has a fix that can be applied."""
     names = {component for objective in case.gradients for component in objective.components} or set(case.built_in)
+    if case.baseline:  # a component may be gone
+        names |= {*case.baseline.components, *(name for group in case.baseline.shares.values() for name in group)}
     assert finding.name == registry()[finding.code].name
     assert finding.severity in SEVERITIES.get(finding.code, Severity)
     assert finding.components or finding.code in ABOUT_NO_COMPONENT
@@ -217,3 +219,13 @@ PHOTO_255 = operand(spread(0, 255), spread(0, 250), spread(0, 255), name="target
 LAB = (spread(0.4, 98.9, 52, 24), spread(-61, 72, 3, 11), spread(-85, 80, 7, 15))
 LAB_DATA = operand(*LAB, name="target")
 LAB_PREDICTION = operand(spread(2, 40), spread(-5, 8), spread(-9, 4), grad=True, origin=("rgb_to_lab()", "mul"))
+
+
+def expect(code: str, loss: Mapping[str, Any]) -> list[Finding]:
+    """Return what one rule finds in the config of built-in components alone."""
+    case = Case(config=parse_config(whole(loss)))
+    assert case.expected
+    findings = list(registry()[code]().check_expected(case, case.expected))
+    for finding in findings:
+        assert_sound(finding, case)
+    return findings

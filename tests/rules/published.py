@@ -17,7 +17,7 @@ LD206 channel-scale W                 LD207 unreachable-target E         LD301 s
 LD302 silent-broadcast E              LD303 kl-reduction W               LD304 padding-counted W
 LD401 double-activation E             LD402 not-log-probabilities E      LD403 wrong-direction E
 LD404 imperfect-optimum E             LD405 target-out-of-domain E       LD406 logits-as-probabilities E
-LD407 nondeterministic-loss W         LD501 no-gradient E                LD502 zero-gradient E(N)
+LD407 nondeterministic-loss W         LD501 no-gradient E(N)             LD502 zero-gradient E(N)
 LD503 unreached-parameters W          LD504 total-mismatch E(N)             LD505 gradient-into-target W
 LD506 zero-weight W                   LD507 weight-ignored E             LD601 non-finite-value E
 LD602 non-finite-gradient E           LD603 half-precision-hazard E(N)   LD604 exploding-gradient E
@@ -30,8 +30,8 @@ LD902 default-weight N                LD903 static-scale W(E)
 
 _LEVELS = {"E": {Severity.ERROR}, "W": {Severity.WARNING}, "N": {Severity.NOTE}, "C": set(Severity)}
 
-#: Rules about parameters, output or data, whose findings may name no component.
-ABOUT_NO_COMPONENT = {"LD503", "LD605", "LD606", "LD706", "LD802"}
+#: Rules about parameters, output, data or comments, whose findings may name no component.
+ABOUT_NO_COMPONENT = {"LD503", "LD605", "LD606", "LD706", "LD802", "LD904"}
 
 #: Code -> name. A new rule takes a code that is not among these.
 NAMES: dict[str, str] = {}

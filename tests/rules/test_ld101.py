@@ -163,3 +163,11 @@ def test_options():
     assert the_finding("LD101", facts, error_share=0.9999).severity is Severity.WARNING
     assert the_finding("LD101", facts, weight_ratio=1001.0).severity is Severity.WARNING
     assert check("LD101", facts, warning_share=0.9999) == []
+
+
+def test_a_declared_share_is_meant():
+    facts = gradients(a=(1.0, 999.0), b=(1.0, 1.0))
+    budget = {**STEP, "shares": {"a": 0.999, "b": 0.001}}
+    assert check("LD101", case(facts, config=budget)) == []
+    others = {**STEP, "shares": {"b": 0.5}}
+    assert the_finding("LD101", case(facts, config=others)).components == ("a",)

@@ -118,3 +118,11 @@ def test_a_penalty_on_the_weights_may_have_a_small_weight():
     assert the_finding("LD102", case(facts)).severity is Severity.WARNING
     full_batch = gradients(fit=([1.0, 1.0], 1.0), decay=([3.0, 3.0], 1.0), weights={"decay": 1e-4})
     assert the_finding("LD102", case(full_batch)).severity is Severity.ERROR
+
+
+def test_a_declared_share_is_meant():
+    facts = gradients(a=(1.0, 999.0), b=(1.0, 1.0))
+    budget = {**STEP, "shares": {"a": 0.999, "b": 0.001}}
+    assert check("LD102", case(facts, config=budget)) == []
+    others = {**STEP, "shares": {"a": 0.5}}
+    assert the_finding("LD102", case(facts, config=others)).components == ("b",)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from lossdoctor.records import Severity
+from lossdoctor.records import Block, Severity
 
 from .cases import (
     LAB,
@@ -205,3 +208,86 @@ class TestBuiltIn:
     )
     def test_different_components_do_not_overlap(self, first, second):
         assert check("LD106", self.facts({"components": {"first": first, "second": second}})) == []
+
+
+def measured(values, *vectors, weights=None):
+    """Return gradients given as vectors, `vectors[batch][component]`, and values alike."""
+    names = ["a", "b", "c", "d", "e", "f"][: len(values[0])]
+    facts = gradients(batches=len(values), weights=weights, **dict.fromkeys(names, (1.0, 1.0)))
+    reached, count = (True,) * len(names), len(vectors[0][0])
+    gramians = tuple(tuple(map(tuple, (np.array(v) @ np.array(v).T).tolist())) for v in vectors)
+    return replace(facts, values=tuple(map(tuple, values)), blocks=(Block("trunk", reached, count, gramians),))
+
+
+class TestCombinations:
+    """A component that is made of others: c = a + 2 b, unless a test says otherwise."""
+
+    random = np.random.default_rng(0)
+
+    def batches(self, count=4, dimensions=50, mix=(1.0, 2.0), extra=0):
+        vectors = [self.random.normal(size=(2 + extra, dimensions)) for _ in range(count)]
+        values = [self.random.uniform(1, 2, 2 + extra) for _ in range(count)]
+        combined = [np.insert(v, 2, mix[0] * v[0] + mix[1] * v[1], axis=0) for v in vectors]
+        return [np.insert(v, 2, mix[0] * v[0] + mix[1] * v[1]).tolist() for v in values], combined
+
+    def test_a_total_beside_its_parts(self):
+        values, vectors = self.batches(extra=1)
+        finding = the_finding("LD106", case(measured(values, *vectors, weights={"a": 0.5, "c": 3.0})))
+        assert finding.severity is Severity.WARNING
+        assert finding.components == ("c", "a", "b")
+        assert finding.evidence["coefficients"] == {"a": pytest.approx(1.0), "b": pytest.approx(2.0)}
+        assert "c is a + 2·b in every batch" in finding.message
+        assert "a: 3.5, b: 7 " in finding.remedy  # 0.5 + 3, 1 + 2·3
+
+    def test_in_the_precision_of_measured_gradients(self):
+        values, vectors = self.batches()
+        noisy = [v * (1 + 1e-6 * self.random.normal(size=v.shape)) for v in vectors]
+        assert the_finding("LD106", case(measured(values, *noisy))).components == ("c", "a", "b")
+
+    def test_a_difference(self):
+        values, vectors = self.batches(mix=(1.0, -1.0))
+        assert set(the_finding("LD106", case(measured(values, *vectors))).components) == {"a", "b", "c"}
+
+    def test_what_is_made_of_others_and_something_more(self):
+        values, vectors = self.batches()
+        for v in vectors:
+            v[2] += 0.01 * self.random.normal(size=v.shape[1]) * np.linalg.norm(v[2]) / 7
+        assert check("LD106", case(measured(values, *vectors))) == []
+
+    def test_coefficients_that_change_from_batch_to_batch(self):
+        """As with an adaptive weighting inside the component: it has no weights of its own to be set instead."""
+        made = [self.batches(count=1, mix=(1.0, factor)) for factor in (1.0, 2.0, 3.0, 4.0)]
+        assert check("LD106", case(measured([v[0] for v, _ in made], *(g[0] for _, g in made)))) == []
+
+    def test_gradients_that_agree_while_values_do_not(self):
+        values, vectors = self.batches()
+        values = [[*v[:2], v[2] + offset] for v, offset in zip(values, (0.0, 1.0, 0.5, 0.2))]
+        assert check("LD106", case(measured(values, *vectors))) == []
+
+    @pytest.mark.parametrize("dimensions", [1, 2, 3])
+    @pytest.mark.parametrize("count", [1, 2, 3, 4])
+    def test_few_parameters_make_gradients_dependent_not_components(self, dimensions, count):
+        """Squared distances of one point: gradients in few dimensions are combinations of each other in any batch."""
+        targets = self.random.normal(size=(5, dimensions))
+        points = self.random.normal(size=(count, dimensions))
+        vectors = [2 * (point - targets) for point in points]
+        values = [((point - targets) ** 2).sum(1).tolist() for point in points]
+        assert check("LD106", case(measured(values, *vectors))) == []
+
+    def test_batches_that_are_all_the_same_prove_nothing(self):
+        """Full-batch training, one input: homogeneous components in few dimensions fit in value and gradient."""
+        point, forms = self.random.normal(size=3), [np.diag(d) for d in self.random.uniform(0.1, 1, (4, 3))]
+        vectors = [[2 * form @ point for form in forms]] * 4
+        values = [[point @ form @ point for form in forms]] * 4
+        assert check("LD106", case(measured(values, *vectors))) == []
+
+    def test_a_twin_does_not_hide_a_combination(self):
+        values, vectors = self.batches(extra=1)
+        values, vectors = [[*v[:3], 3 * v[0]] for v in values], [[*v[:3], 3 * v[0]] for v in vectors]
+        found = check("LD106", case(measured(values, *vectors)))
+        assert sorted(len(finding.components) for finding in found) == [2, 3]
+
+    def test_a_batch_without_one_of_them(self):
+        values, vectors = self.batches()
+        values[1][0] = None
+        assert check("LD106", case(measured(values, *vectors))) == []

@@ -6,7 +6,7 @@ import pytest
 
 from lossdoctor.records import Duplication, Location, Severity, Tiling
 
-from .cases import after_fix, case, check, gradients, operand, operation, spread
+from .cases import after_fix, case, check, expect, gradients, operand, operation, spread
 
 BOTH = gradients(pixels=(500.0, 400.0), features=(1.0, 0.5))
 BALANCED = gradients(pixels=(500.0, 1.0), features=(1.0, 0.5))
@@ -104,3 +104,33 @@ def test_the_fix_of_a_built_in_component():
     }
     (finding,) = check("LD301", case(BOTH, config=loss, duplications=doubled(2.0, tripled=3.0)))
     assert after_fix(loss, finding).loss.components["pixels"].reduction == "mean"
+
+
+SUM = {
+    "components": {
+        "pixels": {"term": "l1", "reduction": "sum", "weight": 1.0},
+        "edges": {"term": "gradient", "weight": 1.0},
+    }
+}
+
+
+class TestExpected:
+    def test_a_declared_sum_is_an_error_whatever_the_size_of_the_images(self):
+        (finding,) = expect("LD301", SUM)
+        assert (finding.severity, finding.components) == (Severity.ERROR, ("pixels",))
+        assert after_fix(SUM, finding).loss.components["pixels"].reduction == "mean"
+
+    def test_a_weight_that_undoes_the_sum_makes_it_a_note(self):
+        pixels = SUM["components"]["pixels"]
+        (finding,) = expect("LD301", {"components": {**SUM["components"], "pixels": {**pixels, "weight": 3e-4}}})
+        assert (finding.severity, finding.fix) == (Severity.NOTE, None)
+
+    def test_all_alike_is_a_note(self):
+        both = {name: {**part, "reduction": "sum"} for name, part in SUM["components"].items()}
+        (finding,) = expect("LD301", {"components": both})
+        assert (finding.severity, finding.components) == (Severity.NOTE, ("pixels", "edges"))
+
+    def test_means_and_sums_that_are_not_used_are_fine(self):
+        pixels = SUM["components"]["pixels"]
+        assert expect("LD301", {"components": {**SUM["components"], "pixels": {**pixels, "weight": 0.0}}}) == []
+        assert expect("LD301", {"components": {"edges": SUM["components"]["edges"]}}) == []

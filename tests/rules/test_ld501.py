@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lossdoctor.records import ParameterFacts, Severity
@@ -63,3 +65,35 @@ def test_each_objective_is_judged_by_itself(objective):
         for name in ("generator", "discriminator")
     ]
     assert the_finding("LD501", case(*facts)).objective == objective
+
+
+BOTH_DETACHED = gradients(a=(1.0, 1.0), b=(0.7, 0.0), c=(0.2, 0.0), detached=["b", "c"])
+
+
+def test_what_one_line_cuts_off_is_one_finding():
+    cut = operation("detach", of=["b", "c"], cuts=True, line=41)
+    finding = the_finding("LD501", case(BOTH_DETACHED, operations=[cut]))
+    assert finding.components == ("b", "c")
+    assert finding.evidence["value"] == {"b": 0.7, "c": 0.2}
+    assert "b and c have no gradient path" in finding.message
+    assert finding.location.line == 41
+
+
+@pytest.mark.parametrize("lines", [(41, 42), (None, None)])
+def test_what_two_lines_cut_off_or_nobody_knows_what_is_two(lines):
+    cuts = [operation("detach", of=name, cuts=True, line=line) for name, line in zip("bc", lines)]
+    assert [finding.components for finding in check("LD501", case(BOTH_DETACHED, operations=cuts))] == [("b",), ("c",)]
+
+
+def test_that_everything_is_frozen_is_said_once():
+    frozen = ParameterFacts(trainable=0, frozen=500)
+    facts = gradients(a=(1.0, 0.0), b=(1.0, 0.0), detached=["a", "b"])
+    assert the_finding("LD501", case(facts, parameters=frozen)).components == ("a", "b")
+
+
+def test_what_trains_parameters_of_a_criterion_is_no_fault():
+    """Learned weights outside the model, as in uncertainty weighting."""
+    finding = the_finding("LD501", case(replace(DETACHED, trains_elsewhere=("b",))))
+    assert finding.severity is Severity.NOTE
+    assert finding.components == ("b",)
+    assert "outside" in finding.message

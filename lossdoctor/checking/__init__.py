@@ -1,0 +1,1 @@
+"""`lossdoctor check`: many configs at once, without running any of them unless asked to."""
