@@ -16,7 +16,7 @@ import yaml
 
 from ..errors import LossDoctorError
 from .keys import Keys, dotted
-from .yaml_core import CoreLoader
+from .yaml_core import CoreDumper, CoreLoader
 from .yaml_reader import read_yaml
 
 #: The value that takes a key out.
@@ -127,13 +127,14 @@ class _Source:
     @cached_property
     def root(self) -> yaml.Node:
         """The document's node."""
-        root: yaml.Node = yaml.compose(self.text, Loader=CoreLoader)
+        root = yaml.compose(self.text, Loader=CoreLoader)
+        assert root is not None, "an empty text is refused when it is read"  # noqa: S101 - for the type checker
         return root
 
     @cached_property
     def _aliases(self) -> list[tuple[int, int]]:
         events = yaml.parse(self.text, Loader=CoreLoader)
-        return [(e.start_mark.index, e.end_mark.index) for e in events if isinstance(e, yaml.AliasEvent)]
+        return [_span(event) for event in events if isinstance(event, yaml.AliasEvent)]
 
     def alias_after(self, start: int) -> tuple[int, int]:
         """Return where the first alias behind a place stands."""
@@ -195,9 +196,15 @@ class _Source:
         return self.text[:start] + self.text[end:]
 
 
+def _span(event: Any) -> tuple[int, int]:
+    return event.start_mark.index, event.end_mark.index
+
+
 def _flow(value: Any) -> str:
     """Return a value as YAML on one line."""
     # Inside a list, text is quoted wherever a comma or a bracket would end it.
-    options = {"default_flow_style": True, "width": float("inf"), "sort_keys": False, "allow_unicode": True}
-    text: str = yaml.safe_dump([value], **options)
+    endless = float("inf")
+    text: str = yaml.dump(
+        [value], Dumper=CoreDumper, default_flow_style=True, width=endless, sort_keys=False, allow_unicode=True
+    )
     return text.strip()[1:-1]

@@ -18,7 +18,7 @@ from .display import shown, visible
 from .keys import Keys
 from .source import location, refuse
 from .yaml_core import CoreLoader
-from .yaml_limits import check_limits
+from .yaml_limits import check_limits, refuse_depth
 from .yaml_nodes import Constructor
 
 MAX_BYTES = 1_000_000
@@ -99,7 +99,7 @@ def read_value(text: str, file: str) -> Any:
 
 
 def _compose(text: str | bytes, file: str) -> yaml.Node | None:
-    decoded = _decode(text, file)
+    decoded = decode(text, file)
     try:
         check_limits(yaml.parse(decoded, Loader=CoreLoader), file)
         node: yaml.Node | None = yaml.compose(decoded, Loader=CoreLoader)
@@ -108,7 +108,8 @@ def _compose(text: str | bytes, file: str) -> yaml.Node | None:
     return node
 
 
-def _decode(text: str | bytes, file: str) -> str:
+def decode(text: str | bytes, file: str) -> str:
+    """Return a config's text, without a byte order mark. Raises ConfigError where it is too long or no text."""
     if len(text) > MAX_BYTES:
         refuse(Location(file, 1), f"at most {MAX_BYTES:,} bytes", "more", "is this really a config file?")
     decoded = text if isinstance(text, str) else _decode_utf8(text, file)
@@ -145,4 +146,6 @@ def _refuse_syntax(error: yaml.MarkedYAMLError, file: str) -> NoReturn:
     if mark is not None and begun is not None and begun.line < mark.line:
         text += f" (begun on line {begun.line + 1})"
     place = Location(file, 1) if mark is None else location(file, mark)
+    if "nesting depth" in text:  # libyaml reads ahead, and may come to a limit of its own first
+        refuse_depth(place)
     refuse(place, "valid YAML", f"a syntax error: {visible(text, 200)}", advice)

@@ -17,32 +17,38 @@ SCHEMA = "lossdoctor/1"
 
 def render_json(report: Report) -> str:
     """Return the report as one JSON object: keys in a fixed order, numbers that are not finite as null."""
-    text = json.dumps(_document(report), indent=2, ensure_ascii=False, allow_nan=False)
+    return as_json_text(report_document(report))
+
+
+def as_json_text(document: Mapping[str, Any]) -> str:
+    """Return plain values as JSON that any terminal can show."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text) + "\n"
 
 
-def _document(report: Report) -> dict[str, Any]:
+def report_document(report: Report) -> dict[str, Any]:
+    """Return the report in JSON's own types."""
     return {
         "schema": SCHEMA,
         "version": report.version,
         "command": report.command,
         "config": report.config,
         "verdict": report.verdict.value,
-        "objectives": _plain(report.objectives),
-        "findings": _plain(report.findings),
-        "skipped": _plain(report.skipped),
-        "trial": _plain(report.trial),
-        "environment": _plain(report.environment),
+        "objectives": plain(report.objectives),
+        "findings": plain(report.findings),
+        "skipped": plain(report.skipped),
+        "trial": plain(report.trial),
+        "environment": plain(report.environment),
     }
 
 
-def _plain(value: Any) -> Any:
-    """Return `value` in JSON's own types; what has no counterpart is written as text."""
+def plain(value: Any) -> Any:
+    """Return `value` in JSON's own types: what has no counterpart is written as text."""
     match value:
         case None | bool():
             return value
         case Enum():
-            return _plain(value.value)
+            return plain(value.value)
         case str():
             return str(value)
         case Integral():
@@ -50,13 +56,13 @@ def _plain(value: Any) -> Any:
         case Real():
             return float(value) if math.isfinite(value) else None
         case Mapping():
-            return {str(key): _plain(entry) for key, entry in value.items()}
+            return {str(key): plain(entry) for key, entry in value.items()}
         case list() | tuple():
-            return [_plain(entry) for entry in value]
+            return [plain(entry) for entry in value]
         case set() | frozenset():
-            return sorted((_plain(entry) for entry in value), key=str)
+            return sorted((plain(entry) for entry in value), key=str)
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return str(value)
 
 
