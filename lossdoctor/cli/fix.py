@@ -48,6 +48,14 @@ Rebalance = Annotated[
         rich_help_panel=_CHANGING,
     ),
 ]
+ApplySource = Annotated[
+    bool,
+    typer.Option(
+        "--apply-source",
+        help="Also change your own code where a finding comes with a patch, and keep what is measured to help.",
+        rich_help_panel=_CHANGING,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the whole prescription as JSON.", rich_help_panel="Output")]
 
 
@@ -58,6 +66,7 @@ def fix(
     output: Output = None,
     backup: Backup = False,
     rebalance: Rebalance = False,
+    apply_source: ApplySource = False,
     batches: Batches = None,
     device: Device = None,
     precision: Precision = None,
@@ -73,13 +82,14 @@ def fix(
 
     Causes are cured before effects, one at a time; after each the same batches are measured again, and a change that
     does not help is dropped. Where a unit has changed, or one component still drowns the others, the weights are set
-    anew. Comments, order and quotes of the file stay. What lies in your own code is shown, not changed.
+    anew. Comments, order and quotes of the file stay. For faults in your own code a patch is shown, and not applied.
 
     Exit code 0 where no error is left, 1 where some are. Runs the code that CONFIG names: do not use it on a config
     that you do not trust.
     """
     with errors_explained(traceback):
         from ..prescription.apply import destination, write_prescription
+        from ..prescription.apply_source import apply_source as patch_source
         from ..prescription.prescribe import prescribe
         from ..progress import progress
         from ..reports.prescription_report import print_prescription
@@ -91,6 +101,8 @@ def fix(
         ]
         with progress(quiet=quiet) as on_progress, stdout_kept_for_reports():
             prescription = prescribe(config, overrides=overrides, rebalance=rebalance, on_progress=on_progress)
+            if apply_source and target:
+                prescription = patch_source(prescription, on_progress=on_progress)
         written = write_prescription(prescription, target, backup=backup) if target else None
         with writing_explained():
             form = "json" if as_json else "diff" if diff else "rich"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
+from ..atomic import write_atomically
 from ..errors import LossDoctorError
 from .prescription import Prescription
 
@@ -33,29 +32,10 @@ def write_prescription(prescription: Prescription, path: Path, *, backup: bool) 
     in_place = path == prescription.path.resolve()
     if in_place and prescription.fixed == prescription.text:
         return None
-    try:
-        if in_place and path.read_bytes() != prescription.text.encode():
-            message = f"{path} was changed while it was being measured"
-            raise LossDoctorError(message, "Run `lossdoctor fix` again.")
-        if backup and path.exists():
-            _write(path.with_name(f"{path.name}.bak"), path.read_bytes(), like=path)
-        _write(path, prescription.fixed.encode(), like=path if path.exists() else prescription.path)
-    except OSError as error:
-        message = f"cannot write {path}: {error.strerror or error}"
-        raise LossDoctorError(message, "Check the folder's permissions and free space.") from error
+    if in_place and path.read_bytes() != prescription.text.encode():
+        message = f"{path} was changed while it was being measured"
+        raise LossDoctorError(message, "Run `lossdoctor fix` again.")
+    if backup and path.exists():
+        write_atomically(path.with_name(f"{path.name}.bak"), path.read_bytes(), like=path)
+    write_atomically(path, prescription.fixed.encode(), like=path if path.exists() else prescription.path)
     return path
-
-
-def _write(path: Path, data: bytes, *, like: Path) -> None:
-    """Write a file that appears all at once, with the permissions of another."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(like, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -77,6 +77,7 @@ def prescribe(
         before=start.inspection.report,
         after=stage.inspection.report,
         cures=tuple(cures),
+        overrides=start.overrides,
     )
 
 

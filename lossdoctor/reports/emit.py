@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from ..atomic import write_atomically
 from ..errors import LossDoctorError
 from ..records import Report
 from . import FORMATS
@@ -46,7 +46,7 @@ class Emission:
     def write(self, report: Report) -> None:
         """Write the report everywhere. The table gives way to stderr where stdout holds another format."""
         for name, path in self.files:
-            write_atomically(path, FORMATS[name](report))
+            write_atomically(path, FORMATS[name](report).encode())
         if self.table:
             console = _Console(stderr=bool(self.streams), soft_wrap=False)
             console.print(render_rich(report, wide=self.wide))
@@ -64,18 +64,3 @@ class _Console(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file whole or not at all. Raises LossDoctorError where it cannot be written."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        message = f"cannot write {path}: {error.strerror or error}"
-        raise LossDoctorError(message, "Check the folder's permissions and free space.") from error

@@ -62,6 +62,8 @@ def prescription_json(prescription: Prescription, written: Path | None) -> str:
             "arisen": plain(prescription.arisen),
             "diff": prescription.diff,
             "written": str(written) if written else None,
+            "patches": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patches],
+            "patched": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patched],
             "before": report_document(prescription.before),
             "after": report_document(prescription.after),
         }
@@ -77,6 +79,11 @@ def _sections(prescription: Prescription, written: Path | None) -> Iterator[Rend
     for label, findings in (("left", prescription.left), ("new", prescription.arisen)):
         for finding in findings:
             yield Constrain(_complaint(label, finding), LONGEST_LINE)
+            yield ""
+    for label, patches in (("patched", prescription.patched), ("suggested patch", prescription.patches)):
+        for patch in patches:
+            yield Text(f"{label} for {patch.code} in {', '.join(map(printable, patch.components))}", style.HEADER)
+            yield _colored(patch.diff)
             yield ""
     yield _verdict(prescription, written)
 
@@ -141,7 +148,8 @@ def _verdict(prescription: Prescription, written: Path | None) -> Text:
     counts = f"{_counted(prescription.cured)} cured, {len(prescription.left)} left, {len(prescription.arisen)} new"
     if not prescription.cures:
         counts = "nothing to change" if not prescription.left else f"no change helps: {len(prescription.left)} left"
-    where = f" · wrote {printable(str(written))}" if written else " · nothing was written"
+    code = f", {len(prescription.patched)} patched in code" if prescription.patched else ""
+    where = f"{code} · wrote {printable(str(written))}" if written else f"{code} · the config was not written"
     return Text.assemble(mark, (counts, style.VERDICT_STYLES[report.verdict]), where)
 
 
