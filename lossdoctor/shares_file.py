@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .config.edit import with_values
+from .config.edit import edited
 from .config.load import config_of
 from .errors import ConfigError, LossDoctorError
 from .records import ObjectiveReport
@@ -24,7 +24,7 @@ def write_shares(path: Path, objectives: Sequence[ObjectiveReport]) -> Mapping[s
         raise LossDoctorError(message, "Regularizers, and components without a gradient, have no share.")
     try:
         text = path.read_bytes().decode("utf-8")
-        changed = with_values(text, {("loss", "shares"): shares})
+        changed = edited(text, {("loss", "shares"): shares})
         written = config_of(changed, path).loss.shares
     except (OSError, ConfigError) as error:
         message = f"cannot write loss.shares to {path}: {error}"

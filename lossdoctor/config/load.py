@@ -23,7 +23,7 @@ from .rule_options import check_rules
 from .schema import Config
 from .source import MAX_PROBLEMS, Source, refuse
 from .suggest import did_you_mean
-from .yaml_reader import MAX_BYTES, Document, read_document
+from .yaml_reader import MAX_BYTES, Document, decode, read_document
 
 IN_MEMORY = Path("<config>")
 
@@ -36,6 +36,13 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     return config_of(read_bytes(path), path, overrides)
+
+
+def read_config_text(path: Path) -> str:
+    """Return the text of a config file, to the last byte. Raises ConfigError where there is none, or it is no text."""
+    data = read_bytes(path)
+    decode(data, str(path))
+    return data.decode("utf-8")
 
 
 def config_of(text: str | bytes, path: Path, overrides: Sequence[str] = ()) -> Config:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -79,9 +80,12 @@ def core_value(tag: str, text: str) -> Any:
     return _CONVERT[tag](text)
 
 
-def with_core_scalars(loader: Any) -> Any:
-    """Return a subclass of a PyYAML loader that tags plain scalars as YAML 1.2's core schema does."""
-    core: Any = type("CoreLoader", (loader,), {"yaml_implicit_resolvers": {}})
+def with_core_scalars(base: Any, known: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Return a subclass of a PyYAML loader or dumper that knows the plain scalars of YAML 1.2's core schema.
+
+    `known` are the resolvers that it has besides.
+    """
+    core: Any = type(f"Core{base.__name__}", (base,), {"yaml_implicit_resolvers": dict(known)})
     for tag, first in _FIRST.items():
         core.add_implicit_resolver(tag, _PATTERNS[tag], first)
     return core
@@ -89,3 +93,6 @@ def with_core_scalars(loader: Any) -> Any:
 
 #: libyaml's parser where PyYAML was built with it; its own, slower one agrees on every value.
 CoreLoader = with_core_scalars(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+#: Quotes text that YAML 1.2, or 1.1 as in PyYAML, would take for something else.
+CoreDumper = with_core_scalars(yaml.SafeDumper, yaml.SafeDumper.yaml_implicit_resolvers)

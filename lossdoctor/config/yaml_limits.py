@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import yaml
 
+from ..records import Location
 from .display import shown
 from .source import location, refuse
 
@@ -25,6 +27,11 @@ def check_limits(events: Iterable[yaml.Event], file: str) -> None:
     outline = _Outline(file)
     for event in events:
         outline.follow(event)
+
+
+def refuse_depth(place: Location) -> NoReturn:
+    """Raise ConfigError for a document that is nested too deep."""
+    refuse(place, f"at most {MAX_DEPTH} levels of nesting", "more", _ADVICE)
 
 
 @dataclass
@@ -100,7 +107,7 @@ class _Outline:
 
     def _check_depth(self, event: yaml.Event, below: int) -> None:
         if len(self.around) - 1 + below > MAX_DEPTH:
-            self._refuse(event, f"at most {MAX_DEPTH} levels of nesting", "more", _ADVICE)
+            refuse_depth(location(self.file, event.start_mark))
 
     def _refuse(self, event: yaml.Event, expected: str, found: str, advice: str) -> None:
         refuse(location(self.file, event.start_mark), expected, found, advice)

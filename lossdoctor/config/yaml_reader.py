@@ -19,7 +19,7 @@ from .keys import Keys
 from .source import location, refuse
 from .suppressions import Suppression, find_suppressions
 from .yaml_core import CoreLoader
-from .yaml_limits import check_limits
+from .yaml_limits import check_limits, refuse_depth
 from .yaml_nodes import Constructor
 
 MAX_BYTES = 1_000_000
@@ -75,7 +75,7 @@ def read_document(text: str | bytes, file: str) -> Document:
     Raises ConfigError where nothing can be read: over 1 MB, no UTF-8, no YAML, nested deeper than 50, over 100
     aliases, over 100,000 values once aliases are followed, several documents, empty, or no mapping.
     """
-    decoded = _decode(text, file)
+    decoded = decode(text, file)
     node = _compose(decoded, file)
     if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
         advice = "`lossdoctor init` writes a first config"
@@ -94,7 +94,7 @@ def read_value(text: str, file: str) -> Any:
 
     Raises ConfigError as `read_yaml` does.
     """
-    node = _compose(_decode(text, file), file)
+    node = _compose(decode(text, file), file)
     constructor = Constructor(file)
     value = None if node is None else constructor.construct(node, ())
     if constructor.problems:
@@ -111,7 +111,8 @@ def _compose(decoded: str, file: str) -> yaml.Node | None:
     return node
 
 
-def _decode(text: str | bytes, file: str) -> str:
+def decode(text: str | bytes, file: str) -> str:
+    """Return a config's text, without a byte order mark. Raises ConfigError where it is too long or no text."""
     if len(text) > MAX_BYTES:
         refuse(Location(file, 1), f"at most {MAX_BYTES:,} bytes", "more", "is this really a config file?")
     decoded = text if isinstance(text, str) else _decode_utf8(text, file)
@@ -148,4 +149,6 @@ def _refuse_syntax(error: yaml.MarkedYAMLError, file: str) -> NoReturn:
     if mark is not None and begun is not None and begun.line < mark.line:
         text += f" (begun on line {begun.line + 1})"
     place = Location(file, 1) if mark is None else location(file, mark)
+    if "nesting depth" in text:  # libyaml reads ahead, and may come to a limit of its own first
+        refuse_depth(place)
     refuse(place, "valid YAML", f"a syntax error: {visible(text, 200)}", advice)

@@ -19,7 +19,7 @@ def render_json(reports: Sequence[Report]) -> str:
     The report of a command on one config is that object. The reports of `check`, however many, are its `reports`.
     """
     alone = len(reports) == 1 and reports[0].command != "check"
-    return json_text(_document(reports[0]) if alone else _envelope(reports))
+    return json_text(report_document(reports[0]) if alone else _envelope(reports))
 
 
 def _envelope(reports: Sequence[Report]) -> dict[str, Any]:
@@ -28,11 +28,12 @@ def _envelope(reports: Sequence[Report]) -> dict[str, Any]:
         "version": __version__,
         "command": "check",
         "verdict": worst_verdict(reports).value,
-        "reports": [_document(report) | {"failures": plain(report.failures)} for report in reports],
+        "reports": [report_document(report) | {"failures": plain(report.failures)} for report in reports],
     }
 
 
-def _document(report: Report) -> dict[str, Any]:
+def report_document(report: Report) -> dict[str, Any]:
+    """Return the report in JSON's own types."""
     return {
         "schema": SCHEMA,
         "version": report.version,

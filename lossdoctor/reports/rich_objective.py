@@ -127,7 +127,7 @@ def _components(
     total = Text(shortened(objective.name, LONGEST_NAME))
     names = [_name(component, marks.get(component.name)) for component in objective.components]
     longest = max(name.cell_len for name in [total, *names])
-    table = _ruled_table()
+    table = ruled_table()
     table.add_column()
     table.add_column(Text("\ncomponent"), total, min_width=min(longest, name_width), overflow="fold")
     for column in columns:
@@ -138,7 +138,8 @@ def _components(
     return table
 
 
-def _ruled_table() -> Table:
+def ruled_table() -> Table:
+    """Return an empty table in the style of all of them: rules below the header and above the footer."""
     return Table(
         box=_RULES,
         show_edge=False,

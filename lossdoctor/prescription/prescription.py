@@ -1,0 +1,85 @@
+"""What `fix` came to: the changes, why each was made, and the same batches before and after."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..records import Finding, Report, Severity, Verdict
+from .source_patch import SourcePatch, suggest_patch
+
+
+@dataclass(frozen=True)
+class Cure:
+    """A change of the config that was measured to help."""
+
+    name: str  #: code and name of the rule whose finding it cures; "weights" where it balances the components
+    objective: str
+    components: tuple[str, ...]
+    reason: str  #: what the finding said, or the numbers that each weight follows from
+    old: Mapping[str, Any]  #: dotted key -> value before; a key that was not written is missing
+    new: Mapping[str, Any]  #: dotted key -> value after; None takes the key out
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """A changed config and what the change does."""
+
+    path: Path
+    text: str  #: of the config as it is
+    fixed: str  #: of the config with all cures; the same text where there is nothing to change
+    before: Report
+    after: Report
+    cures: tuple[Cure, ...]
+    overrides: tuple[str, ...] = ()  #: what was measured differs from the file in this
+    patched: tuple[SourcePatch, ...] = ()  #: changes that were made in the user's own code
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff; empty where there is none."""
+        old, new = self.text.splitlines(keepends=True), self.fixed.splitlines(keepends=True)
+        lines = difflib.unified_diff(old, new, str(self.path), str(self.path))
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether errors are left."""
+        return self.after.verdict is Verdict.FAIL
+
+    @property
+    def cured(self) -> tuple[Finding, ...]:
+        """Errors and warnings that are gone."""
+        return _missing_from(self.after, complaints(self.before))
+
+    @property
+    def left(self) -> tuple[Finding, ...]:
+        """Errors and warnings that are still there."""
+        return tuple(finding for finding in complaints(self.after) if finding not in self.arisen)
+
+    @property
+    def patches(self) -> tuple[SourcePatch, ...]:
+        """Suggested changes of the user's own code, for what is left."""
+        return tuple(patch for finding in complaints(self.after) if (patch := suggest_patch(finding)) is not None)
+
+    @property
+    def arisen(self) -> tuple[Finding, ...]:
+        """Errors and warnings that were not there before."""
+        return _missing_from(self.before, complaints(self.after))
+
+
+def complaints(report: Report) -> tuple[Finding, ...]:
+    """Return the errors and warnings of a report."""
+    return tuple(finding for finding in report.findings if finding.severity.at_least(Severity.WARNING))
+
+
+def identity(finding: Finding) -> tuple[str, str, tuple[str, ...]]:
+    """Return what makes two findings the same fault, whatever their numbers are."""
+    return finding.code, finding.objective, finding.components
+
+
+def _missing_from(report: Report, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    known = set(map(identity, complaints(report)))
+    return tuple(finding for finding in findings if identity(finding) not in known)

@@ -1,0 +1,298 @@
+"""Patches of the user's own code, suggested from a finding: read from the source, never run, never applied unasked.
+
+A patcher looks at the calls on the line that a finding points to and says which pieces of text to replace; where the
+line is not what it expects, there is no suggestion. A suggestion is a proposal to read, not a proof.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..records import Finding
+
+#: What must not come before a loss that applies it itself.
+_ACTIVATIONS = frozenset({"softmax", "sigmoid", "Softmax", "Sigmoid"})
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A piece of a source text, and what it becomes. Offsets count characters."""
+
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True)
+class SourcePatch:
+    """A suggested change of one source file."""
+
+    code: str  #: of the finding that it would cure
+    components: tuple[str, ...]
+    file: str
+    text: str  #: of the file as it is
+    patched: str
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff."""
+        old, new = self.text.splitlines(keepends=True), self.patched.splitlines(keepends=True)
+        return "".join(difflib.unified_diff(old, new, self.file, self.file))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source file and the line of it that a finding points to."""
+
+    text: str
+    line: int
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree."""
+        return ast.parse(self.text)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        for line in self.text.splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
+        return starts
+
+    def offset(self, line: int, utf8_column: int) -> int:
+        """Return the place of an ast position, whose columns count bytes."""
+        start = self._line_starts[line - 1]
+        text = self.text[start : self._line_starts[line]].encode()[:utf8_column]
+        return start + len(text.decode())
+
+    def span(self, node: ast.expr) -> tuple[int, int]:
+        """Return where an expression begins and ends."""
+        end = self.offset(node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+        return self.offset(node.lineno, node.col_offset), end
+
+    def code(self, node: ast.expr) -> str:
+        """Return the text of an expression."""
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def replaced(self, node: ast.expr, new: str) -> Edit:
+        """Return the edit that puts other text in an expression's place."""
+        return Edit(*self.span(node), new)
+
+    def calls(self, *names: str) -> Iterator[ast.Call]:
+        """Yield the calls on the line whose function, or method, has one of the names; innermost last."""
+        for node in ast.walk(self.tree):
+            on_line = isinstance(node, ast.Call) and node.lineno <= self.line <= (node.end_lineno or node.lineno)
+            if isinstance(node, ast.Call) and on_line and _name(node.func) in names:
+                yield node
+
+    def value_of(self, node: ast.expr) -> ast.expr:
+        """Return the expression that a name was last given before the line, in the same function; else the node."""
+        if not isinstance(node, ast.Name):
+            return node
+        values = [
+            statement.value
+            for function in self._functions_around()
+            for statement in ast.walk(function)
+            if isinstance(statement, ast.Assign)
+            and statement.lineno <= node.lineno
+            and [getattr(target, "id", None) for target in statement.targets] == [node.id]
+        ]
+        return values[-1] if values else node
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """The names that the file's imports bind."""
+        imports = [node for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+        return frozenset((name.asname or name.name).partition(".")[0] for node in imports for name in node.names)
+
+    def operand_of(self, call: ast.Call) -> ast.expr | None:
+        """Return the tensor that a function or method is called on: `x` of `F.softmax(x, 1)` and of `x.softmax(1)`."""
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in self.modules)
+        # What belongs to a module of a module, as in torch.nn.functional, is a function as well.
+        if is_method and isinstance(owner, ast.Attribute) and self.code(owner).partition(".")[0] in self.modules:
+            is_method = False
+        return owner if is_method else call.args[0] if call.args else None
+
+    def _functions_around(self) -> Sequence[ast.AST]:
+        return [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and node.lineno <= self.line <= (node.end_lineno or node.lineno)
+        ][-1:]
+
+
+Patcher = Callable[[Source, Finding], "Edit | None"]
+
+
+def suggest_patch(finding: Finding) -> SourcePatch | None:
+    """Return a patch of the line that a finding points to; None where no patcher knows what to do there."""
+    patcher = PATCHERS.get(finding.code)
+    if patcher is None or finding.location is None or not finding.location.file.endswith(".py"):
+        return None
+    try:
+        source = Source(Path(finding.location.file).read_bytes().decode(), finding.location.line)
+        edit = patcher(source, finding)
+    except (OSError, ValueError, SyntaxError):  # the file is gone, or is not what was run
+        return None
+    if edit is None:
+        return None
+    patched = source.text[: edit.start] + edit.new + source.text[edit.end :]
+    return SourcePatch(finding.code, finding.components, finding.location.file, source.text, patched)
+
+
+def _mean_for_sum(source: Source, _finding: Finding) -> Edit | None:
+    """`reduction="sum"` -> `"mean"`; `.sum()` of everything -> `.mean()`."""
+    if keyword := _reduction(source, "sum"):
+        return source.replaced(keyword, '"mean"')
+    for call in source.calls("sum"):
+        if isinstance(call.func, ast.Attribute) and not call.args and not call.keywords:
+            return _renamed(source, call, "mean")
+    return None
+
+
+def _batchmean(source: Source, _finding: Finding) -> Edit | None:
+    """`kl_div(...)` -> `kl_div(..., reduction="batchmean")`."""
+    if keyword := _reduction(source, "mean"):
+        return source.replaced(keyword, '"batchmean"')
+    for call in source.calls("kl_div", "KLDivLoss"):
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+        end = source.span(arguments[-1])[1] if arguments else source.span(call)[1] - 1
+        return Edit(end, end, f'{", " if arguments else ""}reduction="batchmean"')
+    return None
+
+
+def _without_activation(source: Source, _finding: Finding) -> Edit | None:
+    """`cross_entropy(softmax(z), y)` -> `cross_entropy(z, y)`."""
+    call = _first_with_arguments(source)
+    if call is None:
+        return None
+    given = source.value_of(call.args[0])
+    if not isinstance(given, ast.Call) or _name(given.func) not in _ACTIVATIONS:
+        return None
+    logits = source.operand_of(given)
+    return source.replaced(given, source.code(logits)) if logits is not None else None
+
+
+def _log_probabilities(source: Source, finding: Finding) -> Edit | None:
+    """`nll_loss(softmax(z, 1), y)` -> `nll_loss(log_softmax(z, 1), y)`; logits are given a log_softmax."""
+    call = _first_with_arguments(source)
+    if call is None:
+        return None
+    given = source.value_of(call.args[0])
+    if isinstance(given, ast.Call) and _name(given.func) == "softmax":
+        return _renamed(source, given, "log_softmax")
+    if finding.evidence.get("kind") == "probabilities":
+        return source.replaced(call.args[0], f"{_operand(source, call.args[0])}.clamp_min(1e-8).log()")
+    return source.replaced(call.args[0], f"{_operand(source, call.args[0])}.log_softmax(1)")
+
+
+def _with_graph(source: Source, finding: Finding) -> Edit | None:
+    """`x.detach()`, `x.item()` -> `x`; `x.data` -> `x`."""
+    cut = str(finding.evidence.get("cut_by"))
+    for call in source.calls(cut):
+        if cut in ("detach", "item") and isinstance(call.func, ast.Attribute) and not call.args:
+            return source.replaced(call, source.code(call.func.value))
+    for node in ast.walk(source.tree):
+        if cut == "data" and isinstance(node, ast.Attribute) and (node.attr, node.lineno) == ("data", source.line):
+            return source.replaced(node, source.code(node.value))
+    return None
+
+
+def _guarded(source: Source, finding: Finding) -> Edit | None:
+    """`sqrt(x)` -> `sqrt(x + 1e-12)`, `log(x)` -> `log(x.clamp_min(1e-8))`, `acos(x)` -> `acos(x.clamp(…))`."""
+    operation = str(finding.evidence.get("operation"))
+    guards = {
+        "sqrt": "{} + 1e-12",
+        "log": "{}.clamp_min(1e-8)",
+        "acos": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
+        "asin": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
+    }
+    for call in source.calls(operation) if operation in guards else ():
+        if (operand := source.operand_of(call)) is not None:
+            guarded = guards[operation].format(_operand(source, operand))
+            needs_brackets = operand not in call.args and guarded.endswith("1e-12")
+            return source.replaced(operand, f"({guarded})" if needs_brackets else guarded)
+    return None
+
+
+def _of_one_shape(source: Source, finding: Finding) -> Edit | None:
+    """`mse_loss(x, y)` of N×1 and N -> `mse_loss(x.squeeze(1), y)`, whichever side has the dimension more."""
+    call = _first_with_arguments(source, arguments=2)
+    shapes = [ast.literal_eval(shape) for shape in finding.evidence.get("shapes", ())]
+    if call is None or len(shapes) != 2:
+        return None
+    for argument, shape, other in zip(call.args, shapes, reversed(shapes), strict=False):
+        if len(shape) == len(other) + 1 and shape[1] == 1 and [shape[0], *shape[2:]] == other:
+            return source.replaced(argument, f"{_operand(source, argument)}.squeeze(1)")
+    return None
+
+
+def _with_logits(source: Source, _finding: Finding) -> Edit | None:
+    """`binary_cross_entropy(z.clamp(0, 1), y)` -> `binary_cross_entropy_with_logits(z, y)`."""
+    for call in source.calls("binary_cross_entropy"):
+        given = call.args[0] if call.args else None
+        if isinstance(given, ast.Call) and _name(given.func) in ("clamp", "clip"):
+            logits = source.operand_of(given) or given
+            start, end = source.span(call.func)[0], source.span(given)[1]
+            return Edit(start, end, f"{source.code(call.func)}_with_logits({source.code(logits)}")
+    return None
+
+
+#: By rule; a new patcher is a function and a line here.
+PATCHERS: Mapping[str, Patcher] = {
+    "LD301": _mean_for_sum,
+    "LD302": _of_one_shape,
+    "LD303": _batchmean,
+    "LD401": _without_activation,
+    "LD402": _log_probabilities,
+    "LD406": _with_logits,
+    "LD501": _with_graph,
+    "LD601": _guarded,
+    "LD602": _guarded,
+}
+
+
+def _name(function: ast.expr) -> str:
+    """Return the last name of what is called: "softmax" of `F.softmax` and `z.softmax`."""
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
+def _reduction(source: Source, value: str) -> ast.expr | None:
+    """Return the value of a `reduction=` on the line, or of the only one in the file, where it is the one meant."""
+    found = [
+        (node, keyword.value)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "reduction" and getattr(keyword.value, "value", None) == value
+    ]
+    on_line = [given for call, given in found if call.lineno <= source.line <= (call.end_lineno or call.lineno)]
+    candidates = on_line or [given for _, given in found]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _first_with_arguments(source: Source, arguments: int = 1) -> ast.Call | None:
+    """Return the outermost call of a loss on the line: the one with the most arguments."""
+    names = {_name(node.func) for node in ast.walk(source.tree) if isinstance(node, ast.Call)}
+    losses = [call for call in source.calls(*names) if len(call.args) >= max(arguments, 2)]
+    return losses[0] if losses else None
+
+
+def _renamed(source: Source, call: ast.Call, name: str) -> Edit:
+    """Return the edit that calls another function or method of the same object."""
+    end = source.span(call.func)[1]
+    return Edit(end - len(_name(call.func)), end, name)
+
+
+def _operand(source: Source, node: ast.expr) -> str:
+    """Return an expression so that a method can be called on it."""
+    code = source.code(node)
+    return code if isinstance(node, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) else f"({code})"

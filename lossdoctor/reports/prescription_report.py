@@ -1,0 +1,178 @@
+"""A prescription for a person, or as JSON: what was changed and why, and the same batches before and after."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..prescription.prescription import Cure, Prescription
+from ..printable import printable
+from ..records import ComponentReport, Finding, ObjectiveReport
+from . import rich_style as style
+from .json_report import report_document
+from .json_text import json_text, plain
+from .number_format import MISSING, number, percent
+from .rich_objective import ruled_table
+from .rich_report import LONGEST_LINE
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """A column that shows one number of every component, before and after."""
+
+    header: str
+    of: Callable[[ComponentReport], str]
+    of_objective: Callable[[ObjectiveReport], str] = lambda _: ""
+
+
+_QUANTITIES = (
+    _Quantity("weight", lambda component: number(component.weight)),
+    _Quantity("value", lambda component: number(component.value)),
+    _Quantity("weighted value", lambda component: number(component.weighted_value), lambda o: number(o.value)),
+    _Quantity("gradient share", lambda component: percent(component.grad_share)),
+)
+
+
+def render_prescription(prescription: Prescription, written: Path | None) -> RenderableType:
+    """Return the prescription for `Console.print`. `written` is the file that was written, if any."""
+    return Group(*_sections(prescription, written))
+
+
+def prescription_json(prescription: Prescription, written: Path | None) -> str:
+    """Return the whole prescription as one JSON object; `before` and `after` are reports (CONTRACT `lossdoctor/1`)."""
+    return json_text(
+        {
+            "schema": "lossdoctor/1",
+            "version": prescription.after.version,
+            "command": "fix",
+            "config": str(prescription.path),
+            "verdict": prescription.after.verdict.value,
+            "cures": plain(prescription.cures),
+            "cured": plain(prescription.cured),
+            "left": plain(prescription.left),
+            "arisen": plain(prescription.arisen),
+            "diff": prescription.diff,
+            "written": str(written) if written else None,
+            "patches": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patches],
+            "patched": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patched],
+            "before": report_document(prescription.before),
+            "after": report_document(prescription.after),
+        }
+    )
+
+
+def _sections(prescription: Prescription, written: Path | None) -> Iterator[RenderableType]:
+    if prescription.cures:
+        yield from _tables(prescription)
+        for cure in prescription.cures:
+            yield Constrain(_cure(cure), LONGEST_LINE)
+            yield ""
+    for label, findings in (("left", prescription.left), ("new", prescription.arisen)):
+        for finding in findings:
+            yield Constrain(_complaint(label, finding), LONGEST_LINE)
+            yield ""
+    for label, patches in (("patched", prescription.patched), ("suggested patch", prescription.patches)):
+        for patch in patches:
+            yield Text(f"{label} for {patch.code} in {', '.join(map(printable, patch.components))}", style.HEADER)
+            yield _colored(patch.diff)
+            yield ""
+    yield _verdict(prescription, written)
+
+
+def _tables(prescription: Prescription) -> Iterator[RenderableType]:
+    after = {objective.name: objective for objective in prescription.after.objectives}
+    for objective in prescription.before.objectives:
+        if objective.name in after:
+            yield _table(objective, after[objective.name])
+            yield ""
+
+
+def _table(before: ObjectiveReport, after: ObjectiveReport) -> Table:
+    """Return a row for every component: each quantity before the change and after it."""
+    table = ruled_table()
+    table.add_column(Text("component"), Text(printable(before.name)), overflow="fold")
+    for quantity in _QUANTITIES:
+        footer = _arrow(quantity.of_objective(before), quantity.of_objective(after))
+        table.add_column(Text(quantity.header), footer, justify="right", no_wrap=True)
+    later = {component.name: component for component in after.components}
+    for component in before.components:
+        cells = [
+            _arrow(quantity.of(component), quantity.of(later[component.name]) if component.name in later else MISSING)
+            for quantity in _QUANTITIES
+        ]
+        table.add_row(Text(printable(component.name)), *cells)
+    return table
+
+
+def _arrow(before: str, after: str) -> Text:
+    if before == after:
+        return Text(after)
+    return Text.assemble((before, style.LABEL), " → ", (after, style.HEADER))
+
+
+def _cure(cure: Cure) -> RenderableType:
+    title = Text.assemble(("✓ ", style.PASSED), (cure.name, style.HEADER), f" in {', '.join(cure.components)}")
+    changes = [f"{key}: {_shown(cure.old, key)} → {_shown(cure.new, key)}" for key in cure.new]
+    body = Group(*(Text(printable(line)) for line in cure.reason.splitlines()), Text("\n".join(changes), style.HEADER))
+    return Group(title, Padding(body, (0, 0, 0, 2)))
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    """Return a value as it stands in the config, on one line; a dash where the key is not written."""
+    value = values.get(key)
+    return "–" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _complaint(label: str, finding: Finding) -> RenderableType:
+    severity = style.SEVERITY_STYLES[finding.severity]
+    return Text.assemble(
+        (f"{style.SEVERITY_MARKS[finding.severity]} {label} ", severity),
+        (f"{finding.code} {finding.name}", style.HEADER),
+        f": {printable(finding.message)}",
+        f"\n  {printable(finding.remedy)}" if finding.remedy else "",
+    )
+
+
+def _verdict(prescription: Prescription, written: Path | None) -> Text:
+    report = prescription.after
+    mark = (f"{style.VERDICT_MARKS[report.verdict]} ", style.VERDICT_STYLES[report.verdict])
+    counts = f"{_counted(prescription.cured)} cured, {len(prescription.left)} left, {len(prescription.arisen)} new"
+    if not prescription.cures:
+        counts = "nothing to change" if not prescription.left else f"no change helps: {len(prescription.left)} left"
+    code = f", {len(prescription.patched)} patched in code" if prescription.patched else ""
+    where = f"{code} · wrote {printable(str(written))}" if written else f"{code} · the config was not written"
+    return Text.assemble(mark, (counts, style.VERDICT_STYLES[report.verdict]), where)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    return f"{len(findings)} finding{'s' * (len(findings) != 1)}"
+
+
+def print_prescription(prescription: Prescription, written: Path | None, *, form: str, quiet: bool) -> None:
+    """Write the prescription: the JSON or the diff alone to stdout, for programs, and the rest, for people, to stderr.
+
+    `form` is "json", "diff", or "rich", which is all for people and on stdout.
+    """
+    if not quiet:
+        Console(stderr=form != "rich").print(render_prescription(prescription, written))
+    if form == "json":
+        sys.stdout.write(prescription_json(prescription, written))
+    elif form == "diff" and sys.stdout.isatty():
+        Console().print(_colored(prescription.diff), soft_wrap=True)
+    elif form == "diff":
+        sys.stdout.write(prescription.diff)
+
+
+def _colored(diff: str) -> Text:
+    colors: Mapping[str, Any] = {"+": style.PASSED, "-": style.ERROR, "@": style.LABEL}
+    return Text.assemble(*((f"{printable(line)}\n", colors.get(line[:1], "")) for line in diff.splitlines()), end="")
