@@ -351,6 +351,23 @@ class Direction:
 
 
 @dataclass(frozen=True)
+class Optimum:
+    """An unweighted component where the prediction is perfect, and near it."""
+
+    objective: str
+    component: str
+    value: float  #: where the output is the target
+    lower: float  #: the best found near it for sign(weight) · component; `value` where there is nothing better
+    unrelated: float  #: at the target of another sample
+    uses_target: bool  #: it changes with the target, the output staying what it is
+    output: str  #: the tensor of the output that was replaced, or the operation whose operand was
+    target: str  #: the tensor of the batch that says what is perfect
+    classes: bool = False  #: the target are classes: better is another assignment of outputs to them
+    level: str = "output"  #: "output" or "operation"
+    location: Location | None = None  #: of the operation
+
+
+@dataclass(frozen=True)
 class InputDependence:
     """How much what comes out of a module changes where what goes in is another."""
 
@@ -376,6 +393,7 @@ class Examination:
     half_precision: tuple[HalfPrecision, ...] | None = None
     totals: tuple[Total, ...] | None = None
     directions: tuple[Direction, ...] | None = None
+    optima: tuple[Optimum, ...] | None = None
     dependences: tuple[InputDependence, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 

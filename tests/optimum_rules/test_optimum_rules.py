@@ -116,3 +116,29 @@ class TestInputIgnored:
     def test_silent(self, model, loss):
         report = inspect("inputs", model, **{loss: "gan" if model == "Gan" else "terms"})
         assert found(report, "LD706") == []
+
+
+class TestImperfectOptimum:
+    @pytest.mark.parametrize("seed", [0, 7])
+    @pytest.mark.parametrize(
+        ("model", "data", "loss", "wrong"),
+        [
+            ("Net", "photos", "function:mixed_up", {"flipped", "chroma", "offset"}),
+            ("SigmoidNet", "photos", "function:mixed_up", {"flipped", "chroma", "offset"}),
+            ("Net", "photos", "function:alike", set()),
+            ("SigmoidNet", "photos", "function:alike", set()),
+            ("Net", "photos", "function:other_units", set()),
+            ("Classifier", "labels", "function:off_by_one", {"ce"}),
+            ("Classifier", "labels", "function:smoothed", set()),
+            ("Distilled", "labels", "step:teacher_alone", {"kd", "by_hand"}),
+            ("Distilled", "labels", "step:same", set()),
+            ("Distilled", "labels", "step:sharpened", set()),
+            ("Language", "texts", "function:shifted", set()),
+        ],
+    )
+    def test_components(self, model, data, loss, wrong, seed):
+        kind, _, name = loss.partition(":")
+        report = inspect("optima", model, data, {"seed": seed}, **{kind: name})
+        assert "LD404" not in {skipped.code for skipped in report.skipped}
+        assert {c for _, _, components in found(report, "LD404") for c in components} == wrong
+        assert {f.code for f in report.findings if f.severity is ERROR} <= {"LD404"}

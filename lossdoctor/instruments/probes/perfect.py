@@ -26,13 +26,13 @@ class Answer:
     output: str  #: path of the tensor
     target: str  #: name of the tensor in the batch
     right: Tensor  #: the output that is right
-    classes: bool  #: the target are indices of classes
+    classes: int | None = None  #: the dimension of the classes, where the target are indices of such
 
     def shuffled(self, shift: int) -> Tensor:
         """Return what would be right for other samples; for a single one, elsewhere in it."""
         if len(self.right) > 1:
             return self.right.roll(shift, 0)
-        return self.right.roll(shift, tuple(d for d in range(1, self.right.dim()) if d != 1 or not self.classes))
+        return self.right.roll(shift, tuple(d for d in range(1, self.right.dim()) if d != self.classes))
 
 
 def answers(replay: Replay) -> list[Answer]:
@@ -73,11 +73,11 @@ def _answer(output: str, tensor: Tensor, name: str, target: Tensor) -> Answer | 
     if target.is_complex():
         return None
     if target.shape == tensor.shape:
-        return Answer(output, name, target.detach().to(tensor.dtype), classes=False)
+        return Answer(output, name, target.detach().to(tensor.dtype))
     if _without_ones(target.shape) == _without_ones(tensor.shape) and target.numel() > 1:
-        return Answer(output, name, target.detach().to(tensor.dtype).reshape(tensor.shape), classes=False)
+        return Answer(output, name, target.detach().to(tensor.dtype).reshape(tensor.shape))
     dim = _dimension_of_classes(tensor, target)
-    return None if dim is None else Answer(output, name, _sure(tensor, target, dim), classes=True)
+    return None if dim is None else Answer(output, name, _sure(tensor, target, dim), dim)
 
 
 def _without_ones(shape: torch.Size) -> tuple[int, ...]:

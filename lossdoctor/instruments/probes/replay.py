@@ -89,23 +89,27 @@ class Replay:
         """Return what the loss gives, with its graph, on a made batch."""
         return self.setup.evaluate_on(batch, self.index)
 
-    def on_output(self, output: Any) -> Losses:
-        """Return what the loss gives, with its graph, where the model answers `output`.
+    def on_output(self, output: Any, batch: Batch | None = None) -> Losses:
+        """Return what the loss gives, with its graph, where the model answers `output`, on this batch or a made one.
 
         The model runs all the same, so that random numbers drawn after it are those of the original. Raises
         NotApplicableError where it is called more than once, so that its answers are not one output.
         """
         with answering(self.setup.model, output) as calls:
-            losses = self.setup.evaluate(self.index)
+            losses = self.setup.evaluate_on(self.batch if batch is None else batch, self.index)
         if len(calls) != 1:
             message = f"needs a model that is called once; the loss calls it {len(calls)} times"
             raise NotApplicableError(message)
         return losses
 
-    def on_tensor(self, name: str, tensor: Tensor) -> Losses:
+    def on_tensor(self, name: str, tensor: Tensor, batch: Batch | None = None) -> Losses:
         """Return what the loss gives where one tensor of the model's output is another; see `on_output`."""
         old = self.outputs[name]
-        return self.on_output(changed(self.original.output, lambda part: tensor if part is old else part))
+        return self.on_output(changed(self.original.output, lambda part: tensor if part is old else part), batch)
+
+    def with_other_noise(self) -> Replay:
+        """Return the same batch with other random numbers."""
+        return Replay(replace(self.setup, seed=self.setup.seed + 1_000_003), self.index)
 
     def in_precision(self, name: str) -> Replay:
         """Return the same batch in another precision."""

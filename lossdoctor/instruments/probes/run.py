@@ -15,6 +15,7 @@ from .directions import probe_directions
 from .duplication import probe_duplication
 from .edges import probe_edges
 from .half_precision import probe_half_precision
+from .optima import probe_optima
 from .replay import Replay
 from .tiling import probe_tiling
 from .totals import probe_totals
@@ -27,6 +28,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "half_precision": probe_half_precision,
     "totals": probe_totals,
     "directions": probe_directions,
+    "optima": probe_optima,
     "dependences": probe_dependence,
 }
 

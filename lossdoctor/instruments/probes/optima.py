@@ -1,0 +1,119 @@
+"""Whether a perfect prediction is the best one.
+
+The output is replaced by the target, and the gradient there is followed downhill for a part of the distance to another
+sample's target. For classes, the outputs are assigned to other classes instead. Costs three forwards of the first batch
+and, for every component whose gradient there is not negligible, a backward that ends at the output and seven forwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ...errors import LossDoctorError
+from ...records import Optimum
+from ...setup.batches import changed, target_of
+from ..tensors import tensors_in
+from .perfect import Answer, answers
+from .replay import NotApplicableError, Replay, Values, values_of
+from .teachers import student_is_teacher
+
+#: How far downhill, in parts of the distance to another sample's target.
+STEPS = (0.05, 0.2, 0.5)
+
+#: Slope at the target, in parts of what lies between it and another sample's target, that is rounding.
+NEGLIGIBLE = 1e-3
+
+
+def probe_optima(replay: Replay) -> tuple[Optimum, ...]:
+    """Return what every component makes of a perfect prediction: by the whole output, and of a student by its teacher.
+
+    Raises NotApplicableError where neither can be told.
+    """
+    found = [optimum for answer in _answers(replay) for optimum in _optima(replay, answer)]
+    found += student_is_teacher(replay)
+    if not found:
+        message = "needs an output of the model and a target that can take its place"
+        raise NotApplicableError(message)
+    return tuple(found)
+
+
+def _answers(replay: Replay) -> list[Answer]:
+    try:
+        return answers(replay)
+    except NotApplicableError:
+        return []
+
+
+def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
+    right = answer.right.clone().requires_grad_()
+    try:
+        losses = replay.on_tensor(answer.output, right)
+    except LossDoctorError:
+        return  # the model is called more than once, or its code refuses the target as an output
+    values = values_of(losses)
+    unrelated = values_of(replay.on_tensor(answer.output, answer.shuffled(1)))
+    for_others = values_of(replay.on_tensor(answer.output, answer.right, _other_target(replay, answer)))
+    for key, value in values.items():
+        sign = -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
+        uses_target = abs(for_others[key] - value) > NEGLIGIBLE * abs(value)
+        scalar, lower = losses.objectives[key[0]][key[1]], value
+        if uses_target and scalar.requires_grad and answer.classes is not None:
+            lower = min(
+                (values[key] for values in _relabelled(replay, answer, answer.classes)),
+                key=lambda v: sign * v,
+                default=value,
+            )
+        elif uses_target and scalar.requires_grad:
+            (gradient,) = torch.autograd.grad(scalar, right, retain_graph=True, allow_unused=True)
+            if gradient is not None:
+                lower = _downhill(replay, answer, key, sign * gradient, abs(unrelated[key] - value))
+        yield Optimum(
+            *key,
+            value,
+            lower if sign * lower < sign * value else value,
+            unrelated[key],
+            uses_target,
+            answer.output,
+            answer.target,
+            answer.classes is not None,
+        )
+
+
+def _other_target(replay: Replay, answer: Answer) -> object:
+    """Return the batch with the target of every sample given to another."""
+    declared = target_of(replay.batch)
+    entries = tensors_in(declared, "target") if declared is not None else tensors_in(replay.batch, "batch")
+    name = answer.target if answer.target in entries else f"batch.{answer.target}"
+    target = entries.get(name, replay.batch if isinstance(replay.batch, Tensor) else None)
+    return changed(replay.batch, lambda part: _given_to_others(part) if part is target else part)
+
+
+def _given_to_others(target: Tensor) -> Tensor:
+    return target.roll(1, 0) if len(target) > 1 else target.flip(tuple(range(target.dim())))
+
+
+def _downhill(replay: Replay, answer: Answer, key: tuple[str, str], gradient: Tensor, scale: float) -> float:
+    """Return the least value of a component on a few steps downhill, where other random numbers agree that it is less.
+
+    What is compared with a noisy target has a gradient at the target that is noise.
+    """
+    length = (answer.right - answer.shuffled(1)).norm()
+    norm = gradient.norm()
+    value = float("inf")
+    if not torch.isfinite(norm) or float(norm * length) <= NEGLIGIBLE * scale:
+        return value
+    steps = {part: answer.right - part * length / norm * gradient for part in STEPS}
+    values = {part: values_of(replay.on_tensor(answer.output, output))[key] for part, output in steps.items()}
+    best = min(values, key=lambda part: values[part])
+    other = replay.with_other_noise()
+    there = values_of(other.on_tensor(answer.output, answer.right))[key]
+    return values[best] if values_of(other.on_tensor(answer.output, steps[best]))[key] < there else value
+
+
+def _relabelled(replay: Replay, answer: Answer, classes: int) -> Iterator[Values]:
+    """Yield the values where every class is taken for the one after it, and for the one before it."""
+    for shift in (1, -1):
+        yield values_of(replay.on_tensor(answer.output, answer.right.roll(shift, classes)))

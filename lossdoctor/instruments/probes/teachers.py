@@ -1,0 +1,132 @@
+"""A student that answers what its teacher answers, where two softmaxes are compared inside a loss.
+
+Works at the level of the operation: the logits of the softmax that carries gradient are replaced by those of the one
+that does not, with the student's own temperature, whole and shrunk towards zero. Costs a forward of the first batch
+that watches the softmaxes, and five more where the teacher alone is softened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ...records import Location, Optimum
+from ...setup.user_code import calling_line
+from ..comparisons import name_of
+from .replay import Replay, Values, values_of
+
+_SOFTMAXES = frozenset({torch.softmax, torch.log_softmax, Tensor.softmax, Tensor.log_softmax, F.softmax, F.log_softmax})
+
+#: How much smaller than the teacher's the logits of the student are tried.
+SHRUNK = (0.5, 0.25)
+
+#: Temperatures that are the same, relative.
+_SAME = 0.01
+
+
+@dataclass(frozen=True)
+class _Softmax:
+    """A softmax of factor · logits."""
+
+    logits: Tensor
+    factor: float  #: 1 / temperature
+    requires_grad: bool
+    location: Location | None
+
+
+class _Softmaxes(TorchFunctionMode):
+    """Knows every softmax that is called while it is active, and may give some of them other logits."""
+
+    def __init__(self, instead: Mapping[int, Tensor] | None = None) -> None:
+        super().__init__()
+        self.found: list[_Softmax] = []
+        self._instead = instead or {}
+        self._scaled: dict[int, tuple[Tensor, Tensor, float]] = {}
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        given = args[0] if args else kwargs.get("input")
+        if func in _SOFTMAXES and isinstance(given, Tensor):
+            _, logits, factor = self._scaled.get(id(given), (given, given, 1.0))
+            index = len(self.found)
+            self.found.append(_Softmax(logits.detach(), factor, given.requires_grad, calling_line()))
+            if index in self._instead:
+                other = self._instead[index].to(given.dtype)
+                args, kwargs = ((other, *args[1:]), kwargs) if args else (args, {**kwargs, "input": other})
+        result = func(*args, **kwargs)
+        times = _factor(name_of(func), args)
+        if times is not None and isinstance(result, Tensor):
+            _, logits, before = self._scaled.get(id(args[0]), (args[0], args[0], 1.0))
+            self._scaled[id(result)] = result, logits, before * times
+        return result
+
+
+def _factor(name: str, args: tuple[Any, ...]) -> float | None:
+    """Return the number that a call multiplies its first argument by, None where it does something else."""
+    if len(args) != 2 or not isinstance(args[0], Tensor):
+        return None
+    number = args[1].item() if isinstance(args[1], Tensor) and args[1].numel() == 1 else args[1]
+    if not isinstance(number, (int, float)) or not number:
+        return None
+    if name in ("div", "divide", "true_divide", "truediv"):
+        return 1 / number
+    return number if name in ("mul", "multiply") else None
+
+
+def student_is_teacher(replay: Replay) -> Iterator[Optimum]:
+    """Yield what a distillation makes of a student with its teacher's logits, where only the teacher is softened.
+
+    A teacher that is sharper than the student is a method of its own, self-distillation.
+    """
+    with _Softmaxes() as seen:
+        replay.again()
+    for s, t in _unmatched(seen.found):
+        student, teacher = seen.found[s], seen.found[t]
+        perfect = student.factor * teacher.logits
+        other = teacher.logits.roll(1, 0)
+        values = _with(replay, {s: perfect})
+        unrelated = _with(replay, {s: student.factor * other})
+        for_others = _with(replay, {s: perfect, t: teacher.factor * other})
+        shrunk = [_with(replay, {s: part * perfect}) for part in SHRUNK]
+        for key, value in values.items():
+            # What uses neither softmax is the same throughout.
+            uses = value not in (for_others[key], unrelated[key])
+            sign = -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
+            lower = min((value, *(values[key] for values in shrunk)), key=lambda v: sign * v)
+            yield Optimum(
+                *key,
+                value,
+                lower if uses else value,
+                unrelated[key],
+                uses,
+                output=f"student, at the temperature {1 / student.factor:.3g}",
+                target=f"teacher, at the temperature {1 / teacher.factor:.3g}",
+                level="operation",
+                location=student.location,
+            )
+
+
+def _unmatched(found: list[_Softmax]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of a student and a teacher that is softer than any student of its shape."""
+    for t, teacher in enumerate(found):
+        students = [
+            s
+            for s, student in enumerate(found)
+            if student.requires_grad and not teacher.requires_grad and student.logits.shape == teacher.logits.shape
+        ]
+        softer = [s for s in students if found[s].factor > teacher.factor * (1 + _SAME)]
+        if softer and len(softer) == len(students):
+            yield from ((s, t) for s in softer)
+
+
+def _with(replay: Replay, instead: Mapping[int, Tensor]) -> Values:
+    with _Softmaxes(instead):
+        return values_of(replay.setup.evaluate(replay.index))
