@@ -122,6 +122,7 @@ class Slope:
     maximum: float
     uniform: bool  #: in every batch it is the same for all elements that count: none is weighted
     bounded: bool = False  #: on its way to the component the result passes something that is flat beyond a margin
+    detached: bool = False  #: what is compared with was cut from the loss's own graph, as in self-supervision
 
 
 @dataclass(frozen=True)
@@ -317,6 +318,7 @@ class TotalComponent:
     effective: float | None  #: that it has: the part of ∇total along its gradient; None where others share that
     response: float | None = None
     """d total / d (weight · value) as its weight grows: 1 where the weight multiplies it. None: not asked for."""
+    is_switch: bool = False  #: the weight changes nothing, but without it (a weight of 0) the total is another
 
 
 @dataclass(frozen=True)
@@ -362,6 +364,7 @@ class Optimum:
     uses_target: bool  #: it changes with the target, the output staying what it is
     output: str  #: the tensor of the output that was replaced, or the operation whose operand was
     target: str  #: the tensor of the batch that says what is perfect
+    given: Statistics | None = None  #: of the target; None where the target are classes or a teacher's logits
     classes: bool = False  #: the target are classes: better is another assignment of outputs to them
     level: str = "output"  #: "output" or "operation"
     location: Location | None = None  #: of the operation
@@ -374,6 +377,7 @@ class InputDependence:
     module: str  #: "" for the whole model; else a part of it that the loss calls by itself
     change: float  #: the largest of an element, in parts of the largest element
     slope: float | None = None  #: the largest derivative; None where no numbers go in, or where the change is plain
+    output: str | None = None  #: one of several tensors that come out, which has a target; None for all of them
 
 
 @dataclass(frozen=True)

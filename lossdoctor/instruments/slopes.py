@@ -32,6 +32,7 @@ class SeenSlope:
 
     extremes: Tensor  # (2,) least and greatest of the elements that are not zero; infinities where all are zero
     bounded: bool
+    detached: bool
 
 
 def see_slopes(scalar: Tensor, events: Sequence[Event], history: Sequence[Event]) -> dict[int, SeenSlope]:
@@ -48,20 +49,21 @@ def see_slopes(scalar: Tensor, events: Sequence[Event], history: Sequence[Event]
         gradients = torch.autograd.grad(scalar, results, retain_graph=True, allow_unused=True)
     bounded = _bounded(history)
     return {
-        id(event): SeenSlope(_extremes(gradient), id(event) in bounded)
+        id(event): SeenSlope(_extremes(gradient), id(event) in bounded, _is_detached(event))
         for event, gradient in zip(looked_at, gradients, strict=True)
         if gradient is not None and gradient.numel()
     }
 
 
 def has_target(event: Event) -> bool:
-    """Return whether a comparison is one of a prediction, which carries gradient, and of something that is given.
+    """Return whether a comparison is one of something that carries gradient and of something that does not."""
+    return {operand.requires_grad for operand in list(event.operands.values())[:2]} == {True, False}
 
-    What the loss has detached from its own graph is not given: representations may be pushed apart on purpose.
-    """
-    sides = {operand.requires_grad for operand in list(event.operands.values())[:2]}
+
+def _is_detached(event: Event) -> bool:
+    """Whether what something is compared with was detached from a graph: it is not given, but made by the model."""
     history = (earlier for maker in event.targets for earlier in before(maker))
-    return sides == {True, False} and not any(earlier.severed and not earlier.no_grad for earlier in history)
+    return any(earlier.severed and not earlier.no_grad for earlier in history)
 
 
 def _bounded(history: Sequence[Event]) -> set[int]:
@@ -96,4 +98,5 @@ def join(batches: Iterable[SeenSlope]) -> Slope | None:
         maximum=max(high for _, high in moving),
         uniform=all(high - low <= _ROUNDING * max(abs(high), abs(low)) for low, high in moving),
         bounded=any(slope.bounded for slope in seen),
+        detached=any(slope.detached for slope in seen),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from typing import Any, ClassVar
 
 from ..records import ComponentReport, Direction, Finding, Location, ObjectiveReport, Operation, Severity
@@ -45,15 +46,16 @@ class WrongDirection(Rule):
 
     Two observations, on sign(weight) · L. Where an operation compares something that carries gradient with something
     that does not (data, a teacher), the derivative of the component by the result of that operation: it must not be
-    negative for a distance, nor positive for a similarity. The sign is exact, no threshold is involved. Otherwise the
-    output is replaced by the target, and by the targets of other samples: a component that compares the two prefers
-    the right ones; one that grows all the way from the prediction to the right target, in every batch, and is lower at
-    the wrong ones, does not.
+    negative for a distance, nor positive for a similarity. The sign is exact, no threshold is involved. Where no
+    operation shows, or it does not count all elements alike, the output is replaced by the target, and by the targets
+    of other samples: a component that compares the two prefers the right ones; one that grows all the way from the
+    prediction to the right target, in every batch, and is lower at the wrong ones, does not.
 
     Left alone: what is pushed away only as far as a margin, or through a kernel that is flat far away (contrastive
-    losses, hinges); elements that are weighed differently, as by the advantages of a policy gradient; a component that
-    looks at several comparisons of which one is right; what is compared with a constant, or with what the loss itself
-    has detached (repulsion, diversity); and the adversary of another objective that learns the same target.
+    losses, hinges); what a number per sample in the batch decides, such as the advantages of a policy gradient; a
+    component that looks at several comparisons of which one is right; what is compared with a constant; what is pushed
+    away from a representation that the loss itself has detached while another component leads somewhere (diversity);
+    and the adversary of another objective that learns the same target.
 
     Remedy: minimise 1 − similarity, or the negative log-likelihood; or turn the sign of the weight.
     """
@@ -89,26 +91,55 @@ class WrongDirection(Rule):
 
 def _find(case: Case, objective: ObjectiveReport, component: ComponentReport) -> _Wrong | None:
     """Return how it shows that a component leads away from its target, None where it does not."""
-    sign = 1.0 if component.weight > 0 else -1.0
+    sign = _sign(component)
     key = f"{objective.name}.{component.name}"
     compared = [operation for operation in case.operations(objective.name, component.name) if key in operation.slopes]
-    if compared:
-        wrong = all(_leads_away(operation, key, sign) for operation in compared)
-        return _at_operation(compared[0], key) if wrong and not _is_adversary(case, compared[0], objective) else None
-    found = [
-        direction
-        for direction in ((case.examination.directions or ()) if case.examination else ())
-        if (direction.objective, direction.component) == (objective.name, component.name)
-    ]
+    given = [operation for operation in compared if not operation.slopes[key].detached]
+    if not all(_leads_away(operation, key, sign) for operation in given or compared):
+        return None
+    if given and all(operation.slopes[key].uniform for operation in given):
+        return None if _is_adversary(case, given[0], objective) else _at_operation(given[0], key)
+    if compared and not given:
+        return None if _leads_anywhere(case, objective) else _at_operation(compared[0], key)
+    found = _directions(case, objective, component)
     if any(_prefers_right(direction, sign) for direction in found):
         return None
     return next((_at_output(direction) for direction in found if _prefers_wrong(direction, sign)), None)
 
 
+def _sign(component: ComponentReport) -> float:
+    return 1.0 if component.weight > 0 else -1.0
+
+
+def _directions(case: Case, objective: ObjectiveReport, component: ComponentReport) -> list[Direction]:
+    directions = (case.examination.directions or ()) if case.examination else ()
+    names = objective.name, component.name
+    return [direction for direction in directions if (direction.objective, direction.component) == names]
+
+
+def _leads_anywhere(case: Case, objective: ObjectiveReport) -> bool:
+    """Whether a component of the objective leads to something: then another may push apart what the model makes."""
+    return any(_leads_to_target(case, objective, component) for component in objective.components if component.weight)
+
+
+def _leads_to_target(case: Case, objective: ObjectiveReport, component: ComponentReport) -> bool:
+    key, sign = f"{objective.name}.{component.name}", _sign(component)
+    operations = [
+        operation for operation in case.operations(objective.name, component.name) if _has_two_sides(operation)
+    ]
+    compares = any(key not in operation.slopes or not _leads_away(operation, key, sign) for operation in operations)
+    return compares or any(_prefers_right(direction, sign) for direction in _directions(case, objective, component))
+
+
+def _has_two_sides(operation: Operation) -> bool:
+    """Whether it compares with something that says anything: a mean that is held at zero leads nowhere."""
+    return all(operand.overall.minimum < operand.overall.maximum for operand in operation.operands[:2])
+
+
 def _leads_away(operation: Operation, key: str, sign: float) -> bool:
     slope = operation.slopes[key]
     given = next((operand for operand in operation.operands[:2] if not operand.requires_grad), None)
-    if given is None or given.overall.minimum == given.overall.maximum or slope.bounded or not slope.uniform:
+    if given is None or given.overall.minimum == given.overall.maximum or slope.bounded:
         return False
     if operation.name in _SIMILARITIES:
         return sign * slope.minimum > 0 and sign * slope.maximum > 0
@@ -120,7 +151,7 @@ def _is_adversary(case: Case, operation: Operation, objective: ObjectiveReport) 
     given = next(operand.overall for operand in operation.operands[:2] if not operand.requires_grad)
     for other in case.objectives:
         for component in other.components if other is not objective else ():
-            key, sign = f"{other.name}.{component.name}", 1.0 if component.weight > 0 else -1.0
+            key, sign = f"{other.name}.{component.name}", _sign(component)
             for rival in case.operations(other.name, component.name):
                 same = rival.name == operation.name and any(operand.overall == given for operand in rival.operands)
                 if same and key in rival.slopes and not _leads_away(rival, key, sign):
@@ -137,7 +168,8 @@ def _at_operation(operation: Operation, key: str) -> _Wrong:
 
 
 def _at_output(direction: Direction) -> _Wrong:
-    start, end = direction.way[0][0], direction.way[0][-1]
+    way = [value for value in direction.way[0] if isfinite(value)]
+    start, end = way[0], way[-1]
     other = sum(direction.shuffled[0]) / len(direction.shuffled[0])
     return _Wrong(
         f"with the targets themselves as {direction.output} it goes from {start:.4g} to {end:.4g}, while "
@@ -146,7 +178,7 @@ def _at_output(direction: Direction) -> _Wrong:
             "level": "output",
             "output": direction.output,
             "target": direction.target,
-            "on_the_way_to_the_target": list(direction.way[0]),
+            "on_the_way_to_the_target": way,
             "at_targets_of_other_samples": list(direction.shuffled[0]),
         },
     )
@@ -161,7 +193,7 @@ def _prefers_wrong(direction: Direction, sign: float) -> bool:
     if direction.weighed_by is not None or len(direction.way[0]) < 3:
         return False
     return all(
-        _grows([sign * value for value in way], [sign * value for value in wrong])
+        _grows([sign * value for value in way if isfinite(value)], [sign * value for value in wrong])
         for way, wrong in zip(direction.way, direction.shuffled, strict=True)
     )
 

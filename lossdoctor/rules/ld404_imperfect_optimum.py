@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..records import Finding, Location, Optimum, Output, Severity
+from ..records import Finding, Location, Optimum, Output, Severity, Statistics
 from .base import Case, Rule
 
 #: Ranges of final activations.
 _RANGES = {"sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hardtanh": (-1.0, 1.0)}
+
+#: A component is zero at the target below this part of what it is at another sample's.
+_ZERO = 1e-3
+
+#: How far statistics of the same numbers may be apart.
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,8 @@ class ImperfectOptimum(Rule):
     to be right.
 
     An output need not be in the units of the target: a loss may take its sigmoid, or normalise the target. So the
-    output has to be known to mean the same: another component of the objective is best at the target, or the output
+    output has to be known to mean the same: another component is zero at the target, or an operation compares the
+    output itself with the target itself, or the output
     comes out of a sigmoid or tanh that has the target's range. A distillation is looked at where it compares two
     softmaxes (`level: operation`): with its teacher's logits the student has to be at the optimum. A teacher that is
     sharper than the student is a method, and left alone; so are constant floors and small regularizers.
@@ -71,9 +79,11 @@ class ImperfectOptimum(Rule):
             return sign > 0 and 0 <= optimum.lower < optimum.value / 2
         if not _compares(case, optimum):
             return False
-        rivals = [other for other in optima if _is_of_the_same_output(other, optimum)]
-        agree = any(other.uses_target and not self._gains(other, 1.0) and _likes(other) for other in rivals)
-        return agree or _has_the_range_of_the_target(case, optimum)
+        return (
+            any(_is_perfect(other) for other in optima if _is_of_the_same_output(other, optimum))
+            or _is_compared_as_it_is(case, optimum)
+            or _has_the_range_of_the_target(case, optimum)
+        )
 
     def _gains(self, optimum: Optimum, sign: float) -> bool:
         gained = gain(optimum, sign)
@@ -118,9 +128,29 @@ def gain(optimum: Optimum, sign: float) -> float:
     return gained / max(lost, gained) if gained > 0 else 0.0
 
 
-def _likes(optimum: Optimum) -> bool:
-    """Whether a component is clearly better at the target than at another sample's."""
-    return optimum.value < optimum.unrelated
+def _is_perfect(optimum: Optimum) -> bool:
+    """Whether a component is zero at the target, and not at another sample's."""
+    return optimum.uses_target and 0 <= optimum.value <= _ZERO * optimum.unrelated
+
+
+def _is_compared_as_it_is(case: Case, optimum: Optimum) -> bool:
+    """Whether an operation of the objective compares the output itself with the target itself."""
+    outputs = (case.examination.outputs or ()) if case.examination else ()
+    output = next((output.overall for output in outputs if output.name == optimum.output), None)
+    if output is None or optimum.given is None:
+        return False
+    traced = (case.examination.operations or ()) if case.examination else ()
+    for operation in traced:
+        mine = any(component.startswith(f"{optimum.objective}.") for component in operation.components)
+        sides = {operand.requires_grad: operand.overall for operand in operation.operands[:2]}
+        if mine and len(sides) == 2 and _same(sides[True], output) and _same(sides[False], optimum.given):
+            return True
+    return False
+
+
+def _same(a: Statistics, b: Statistics) -> bool:
+    pairs = ((a.minimum, b.minimum), (a.maximum, b.maximum), (a.mean, b.mean), (a.std, b.std))
+    return all(math.isclose(left, right, rel_tol=_ROUNDING, abs_tol=_ROUNDING * a.magnitude) for left, right in pairs)
 
 
 def _is_of_the_same_output(other: Optimum, optimum: Optimum) -> bool:
@@ -136,15 +166,16 @@ def _compares(case: Case, optimum: Optimum) -> bool:
     """Whether an operation in the component compares what carries gradient with what does not."""
     key = f"{optimum.objective}.{optimum.component}"
     operations = case.operations(optimum.objective, optimum.component)
-    return any(key in operation.slopes and not operation.slopes[key].bounded for operation in operations)
+    slopes = [operation.slopes[key] for operation in operations if key in operation.slopes]
+    return any(not slope.bounded and not slope.detached for slope in slopes)
 
 
 def _has_the_range_of_the_target(case: Case, optimum: Optimum) -> bool:
     outputs: tuple[Output, ...] = (case.examination.outputs or ()) if case.examination else ()
     for output in outputs:
-        if output.name == optimum.output and output.target and output.activation in _RANGES:
+        if output.name == optimum.output and optimum.given and output.activation in _RANGES:
             low, high = _RANGES[output.activation]
-            return low <= output.target.minimum and output.target.maximum <= high
+            return low <= optimum.given.minimum and optimum.given.maximum <= high
     return False
 
 

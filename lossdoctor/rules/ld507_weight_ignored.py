@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..records import Finding, Severity
+from ..records import Finding, Severity, TotalComponent
 from .base import Case, Rule, listing
 
 
@@ -19,6 +20,8 @@ class WeightIgnored(Rule):
 
     Asked of a `loss.total` that is told the weights, (model, batch, weights): the weight of every component is doubled,
     or raised until its term would have the size of the total, and the total has to grow by what that adds.
+
+    A term of weight 1 that has no factor is left alone while others have one: they are weighed against it.
 
     Remedy: multiply the component by the weight that the total is given.
 
@@ -38,6 +41,8 @@ class WeightIgnored(Rule):
         examination = case.examination
         for total in (examination.totals or ()) if examination else ():
             ignored = [c for c in total.components if c.response is not None and abs(c.response) < self.least_response]
+            others = [c for c in total.components if c not in ignored or not _is_reference(c)]
+            ignored = [c for c in ignored if not others or not _is_reference(c)]
             if ignored:
                 names = [component.name for component in ignored]
                 what = f"weight of {names[0]} changes" if len(names) == 1 else f"weights of {listing(names)} change"
@@ -53,3 +58,9 @@ class WeightIgnored(Rule):
                     remedy="Multiply the component by the weight that the total is given, whatever its value.",
                     location=case.locate_weight(total.objective, names[0]),
                 )
+
+
+def _is_reference(component: TotalComponent) -> bool:
+    """Whether it is the term that others are weighed against: it has a weight of 1, whatever is written."""
+    has_weight = component.effective is None or math.isclose(component.effective, 1.0, rel_tol=0.05)
+    return component.weight == 1 and has_weight and not component.is_switch

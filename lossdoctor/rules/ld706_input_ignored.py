@@ -22,7 +22,7 @@ class InputIgnored(Rule):
     The arguments of the model are changed, all else stays, random numbers included: every number moves by the standard
     deviation of its tensor, or, where only indices go in, every sample is given another's. The output has to change by
     more than rounding, or at least to have a derivative by the input. Where a training step calls parts of the model by
-    themselves, each of them is asked.
+    themselves, each of them is asked; of several outputs, each one that has a target.
 
     A last layer that starts at zero is a usual initialisation, and lets nothing through until it has moved: a note.
 
@@ -44,8 +44,11 @@ class InputIgnored(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the model, or every part of it that is called by itself, that ignores its input."""
         examination = case.examination
-        for dependence in (examination.dependences or ()) if examination else ():
-            if dependence.change <= self.least_change and not dependence.slope:
+        dependences = (examination.dependences or ()) if examination else ()
+        ignoring = [d for d in dependences if d.change <= self.least_change and not d.slope]
+        everything = {dependence.module for dependence in ignoring if dependence.output is None}
+        for dependence in ignoring:
+            if dependence.output is None or dependence.module not in everything:
                 yield self._report(case, dependence)
 
     def _report(self, case: Case, dependence: InputDependence) -> Finding:
@@ -56,7 +59,7 @@ class InputIgnored(Rule):
             for name in (parameters.zero_initialised if parameters else ())
             if name.endswith("weight") and name.startswith(prefix)
         ]
-        what = f"what {dependence.module} gives" if dependence.module else "the output"
+        what = f"what {dependence.module} gives" if dependence.module else dependence.output or "the output"
         return self.finding(
             [],
             f"{what} does not depend on the input"
@@ -65,6 +68,7 @@ class InputIgnored(Rule):
             severity=Severity.NOTE if zero else Severity.ERROR,
             evidence={
                 "module": dependence.module or "model",
+                **({"output": dependence.output} if dependence.output else {}),
                 "change": dependence.change,
                 **({"zero_initialised": zero} if zero else {}),
             },

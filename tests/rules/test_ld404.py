@@ -18,7 +18,7 @@ def at_target(value, lower, unrelated, component="a", **more):
         value,
         lower,
         unrelated,
-        **{"uses_target": True, "output": "output", "target": "target", **more},
+        **{"uses_target": True, "output": "output", "target": "target", "given": spread(0, 1), **more},
     )
 
 
@@ -52,7 +52,7 @@ def test_another_component_says_that_the_target_is_right():
 def test_the_activation_says_it():
     wrong = at_target(0.3, 0.1, 0.5)
     assert check("LD404", examined(wrong, activation="sigmoid"))
-    assert not check("LD404", examined(wrong, activation="sigmoid", span=(-1.0, 1.0)))
+    assert not check("LD404", examined(replace(wrong, given=spread(-1.0, 1.0)), activation="sigmoid"))
     assert not check("LD404", examined(wrong, activation=None))
 
 

@@ -42,3 +42,14 @@ def test_a_part_of_the_model_is_named():
 def test_a_change_that_rounding_hides_is_no_fault_of_this_kind():
     assert check("LD706", depends(0.0, slope=1e-12)) == []
     assert the_finding("LD706", depends(0.0, slope=0.0)).severity is Severity.ERROR
+
+
+def test_one_output_of_several():
+    facts = (InputDependence("", 0.5), InputDependence("", 0.0, 0.0, "output[0]"))
+    finding = the_finding("LD706", case(gradients(a=(1.0, 1.0)), dependences=facts))
+    assert finding.message == "output[0] does not depend on the input"
+
+
+def test_all_of_them_is_one_finding():
+    facts = (InputDependence("", 0.0), InputDependence("", 0.0, 0.0, "output[0]"))
+    the_finding("LD706", case(gradients(a=(1.0, 1.0)), dependences=facts))

@@ -9,7 +9,7 @@ backwards: behind many saturated layers a change is lost in rounding, and the de
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,14 @@ from torch import Tensor, nn
 from ...records import InputDependence
 from ...setup.batches import changed
 from ..tensors import tensors_in
+from .perfect import answers
 from .replay import NotApplicableError, Replay
 
 #: Change of an output, in parts of its largest element, that is too small to tell.
 ROUNDING = 1e-6
 
 Change = Callable[[Any], Any]
+Asked = tuple[str, str | None]  #: a module, and one of the tensors that it gives, or all of them
 
 
 @dataclass
@@ -44,20 +46,41 @@ def probe_dependence(replay: Replay) -> tuple[InputDependence, ...]:
         replay.again()
     with _entrances(replay.setup.model, _changed) as after:
         replay.again()
-    changes = {
-        name: _difference(calls.results, after[name].results)
+    heard = {
+        name: (calls.results, after[name].results)
         for name, calls in before.items()
         if name in after and any(calls.results) and _difference(calls.arguments, after[name].arguments)
     }
-    slopes = _slopes(replay) if any(change < ROUNDING for change in changes.values()) else {}
-    found = [InputDependence(name, change, slopes.get(name)) for name, change in changes.items()]
-    if not found:
+    if not heard:
         message = "needs a model that is given tensors which can be changed"
         raise NotApplicableError(message)
-    return tuple(found)
+    answered = _answered(replay)
+    asked = [(name, None) for name in heard] + [("", output) for output in answered if "" in heard]
+    changes = {
+        (name, output): _difference(*(_only(results, output) for results in heard[name])) for name, output in asked
+    }
+    slopes = _slopes(replay, asked) if any(change < ROUNDING for change in changes.values()) else {}
+    return tuple(
+        InputDependence(name, changes[name, output], slopes.get((name, output)), output) for name, output in asked
+    )
 
 
-def _slopes(replay: Replay) -> dict[str, float]:
+def _answered(replay: Replay) -> list[str]:
+    """Return the tensors of the model's output that have a target: of several, each has to listen to the input."""
+    try:
+        found = dict.fromkeys(answer.output for answer in answers(replay))
+    except NotApplicableError:
+        return []
+    return list(found) if len(replay.outputs) > 1 else []
+
+
+def _only(results: list[dict[str, Tensor]], output: str | None) -> list[dict[str, Tensor]]:
+    if output is None:
+        return results
+    return [{name: tensor for name, tensor in result.items() if name == output} for result in results]
+
+
+def _slopes(replay: Replay, asked: Sequence[Asked]) -> dict[Asked, float]:
     """Return the largest derivative of what comes out by what goes in, where numbers go in."""
     inputs: list[Tensor] = []
 
@@ -70,17 +93,25 @@ def _slopes(replay: Replay) -> dict[str, float]:
 
         return changed(arguments, fresh)
 
-    slopes: dict[str, float] = {}
+    slopes: dict[Asked, float] = {}
     with _entrances(replay.setup.model, attached, keep_graph=True) as calls:
         replay.again()
-    for name, made in calls.items():
-        results = [tensor for result in made.results for tensor in result.values() if tensor.requires_grad]
-        if inputs and results:
-            # The sum of squares would be flat at an output of zero, the sum behind a normalisation.
-            weighed = torch.stack([(tensor * _noise(tensor)).sum() for tensor in results]).sum()
-            gradients = torch.autograd.grad(weighed, inputs, retain_graph=True, allow_unused=True)
-            slopes[name] = max((float(g.abs().amax()) for g in gradients if g is not None and g.numel()), default=0.0)
+    for name, output in asked:
+        results = _only(calls[name].results, output) if name in calls else []
+        made = [tensor for result in results for tensor in result.values()]
+        if inputs and made:
+            slopes[name, output] = _largest_derivative(made, inputs)
     return slopes
+
+
+def _largest_derivative(made: Sequence[Tensor], inputs: Sequence[Tensor]) -> float:
+    attached = [tensor for tensor in made if tensor.requires_grad]
+    if not attached:
+        return 0.0
+    # The sum of squares would be flat at an output of zero, the sum behind a normalisation.
+    weighed = torch.stack([(tensor * _noise(tensor)).sum() for tensor in attached]).sum()
+    gradients = torch.autograd.grad(weighed, inputs, retain_graph=True, allow_unused=True)
+    return max((float(g.abs().amax()) for g in gradients if g is not None and g.numel()), default=0.0)
 
 
 @contextlib.contextmanager

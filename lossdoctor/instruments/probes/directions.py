@@ -8,19 +8,23 @@ first batch; where a component prefers the wrong ones, five more of every batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from ...records import Direction
 from ...setup.batches import Batch, batch_size, changed, target_of
+from ..autograd_graph import leaves
 from ..tensors import tensors_in
 from .perfect import Answer, answers
 from .replay import Replay, Values, values_of
 
 #: Where on the way from the prediction to the target the component is asked.
 WAY = (0.25, 0.5, 0.75)
+
+
+Key = tuple[str, str]  #: objective and component
 
 
 def probe_directions(replay: Replay) -> tuple[Direction, ...]:
@@ -35,15 +39,22 @@ def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
     right, wrong = _right_and_wrong(replay, answer)
     suspects = [key for key in right if _could_be_wrong(replay.setup.weight(*key), right[key], wrong[key])]
     more = _every_batch(replay, answer) if suspects else {}
+    weighed = _weighed_by(replay, answer, suspects) if suspects else {}
     for key, value in right.items():
-        weighed = _weighed_by(replay, answer, key) if key in suspects else None
         way, shuffled = more.get(key, (((replay.values[key], value),), (wrong[key],)))
-        yield Direction(*key, answer.output, answer.target, way, shuffled, weighed)
+        yield Direction(*key, answer.output, answer.target, way, shuffled, weighed.get(key))
 
 
-def _right_and_wrong(replay: Replay, answer: Answer) -> tuple[Values, Mapping[tuple[str, str], tuple[float, ...]]]:
-    right = values_of(replay.on_tensor(answer.output, answer.right))
-    wrong = [values_of(replay.on_tensor(answer.output, answer.shuffled(shift))) for shift in (1, 2)]
+def _right_and_wrong(
+    replay: Replay, answer: Answer, batch: Batch | None = None
+) -> tuple[Values, Mapping[Key, tuple[float, ...]]]:
+    """Return the values at the right answer and at two wrong ones, of the components that have a gradient there."""
+    leaf = answer.right.clone().requires_grad_()
+    losses = replay.on_tensor(answer.output, leaf.clone(), batch)  # a leaf could not be changed in place
+    right = {
+        key: value for key, value in values_of(losses).items() if id(leaf) in leaves(losses.objectives[key[0]][key[1]])
+    }
+    wrong = [values_of(replay.on_tensor(answer.output, answer.shuffled(shift), batch)) for shift in (1, 2)]
     return right, {key: tuple(values[key] for values in wrong) for key in right}
 
 
@@ -54,10 +65,10 @@ def _could_be_wrong(weight: float | None, right: float, wrong: tuple[float, ...]
 
 def _every_batch(
     replay: Replay, first: Answer
-) -> dict[tuple[str, str], tuple[tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]]:
+) -> dict[Key, tuple[tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]]:
     """Return, by component, its values on the way to the target and at wrong answers, batch by batch."""
-    ways: dict[tuple[str, str], list[tuple[float, ...]]] = {}
-    shuffled: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    ways: dict[Key, list[tuple[float, ...]]] = {}
+    shuffled: dict[Key, list[tuple[float, ...]]] = {}
     for index in range(len(replay.setup.batches)):
         other = Replay(replay.setup, index)
         for answer in answers(other):
@@ -74,13 +85,19 @@ def _every_batch(
     return {key: (tuple(ways[key]), tuple(shuffled[key])) for key in ways}
 
 
-def _weighed_by(replay: Replay, answer: Answer, key: tuple[str, str]) -> str | None:
-    """Return what in the batch a component is in proportion to, such as the rewards of a policy gradient."""
-    for name, change in _negated(replay, answer):
-        value = replay.on_batch(change).get(key)
-        if value is not None and abs(value + replay.values[key]) <= 1e-4 * abs(value):
-            return name
-    return None
+def _weighed_by(replay: Replay, answer: Answer, suspects: Sequence[Key]) -> dict[Key, str]:
+    """Return what in the batch decides what a component prefers, such as the rewards of a policy gradient.
+
+    With its sign turned, the right answers are preferred.
+    """
+    found: dict[Key, str] = {}
+    for name, batch in _negated(replay, answer):
+        right, wrong = _right_and_wrong(replay, answer, batch)
+        for key in suspects:
+            sign = -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
+            if key in right and sign * right[key] < min(sign * value for value in wrong[key]):
+                found[key] = name
+    return found
 
 
 def _negated(replay: Replay, answer: Answer) -> Iterator[tuple[str, Batch]]:

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from ...errors import LossDoctorError
 from ...records import Optimum
-from ...setup.batches import changed, target_of
-from ..tensors import tensors_in
-from .perfect import Answer, answers
+from ...setup.batches import changed
+from .perfect import Answer, answers, entry, statistics_of_target
 from .replay import NotApplicableError, Replay, Values, values_of
 from .teachers import student_is_teacher
 
@@ -55,6 +54,7 @@ def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
         return  # the model is called more than once, or its code refuses the target as an output
     values = values_of(losses)
     unrelated = values_of(replay.on_tensor(answer.output, answer.shuffled(1)))
+    given = None if answer.classes is not None else statistics_of_target(replay, answer)
     for_others = values_of(replay.on_tensor(answer.output, answer.right, _other_target(replay, answer)))
     for key, value in values.items():
         sign = -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
@@ -78,16 +78,14 @@ def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
             uses_target,
             answer.output,
             answer.target,
+            given,
             answer.classes is not None,
         )
 
 
 def _other_target(replay: Replay, answer: Answer) -> object:
     """Return the batch with the target of every sample given to another."""
-    declared = target_of(replay.batch)
-    entries = tensors_in(declared, "target") if declared is not None else tensors_in(replay.batch, "batch")
-    name = answer.target if answer.target in entries else f"batch.{answer.target}"
-    target = entries.get(name, replay.batch if isinstance(replay.batch, Tensor) else None)
+    target = entry(replay.batch, answer.target)
     return changed(replay.batch, lambda part: _given_to_others(part) if part is target else part)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ...setup.batches import target_of, to
+from ...records import Statistics
+from ...setup.batches import Batch, target_of, to
+from .. import statistics
 from ..tensors import tensors_in
 from .replay import NotApplicableError, Replay
 
@@ -41,32 +43,63 @@ def answers(replay: Replay) -> list[Answer]:
     A target has the shape of the output, or, as indices of classes, that shape without the dimension of the classes.
     Raises NotApplicableError where there is none.
     """
-    found = [
-        answer
-        for output, tensor in replay.outputs.items()
-        for target, given in _targets(replay).items()
-        if (answer := _answer(output, tensor, target, given)) is not None
-    ]
+    found = [answer for output, tensor in replay.outputs.items() for answer in _answers_of(replay, output, tensor)]
     if not found:
         message = "needs an output of the model and a target in the batch that can be compared"
         raise NotApplicableError(message)
     return found
 
 
+def _answers_of(replay: Replay, output: str, tensor: Tensor) -> list[Answer]:
+    """Return what would be right of one output: by the declared target, else, as of an autoencoder, by the input."""
+    for targets in (_targets(replay), _input(replay)):
+        found = [_answer(output, tensor, name, target) for name, target in targets.items()]
+        if fitting := [answer for answer in found if answer is not None]:
+            return fitting
+    return []
+
+
 def _targets(replay: Replay) -> Mapping[str, Tensor]:
     """Return what in the batch can be a target: the declared one, else everything but the input."""
-    declared = target_of(replay.batch)
-    entries = tensors_in(declared, "target") if declared is not None else dict(_entries(replay.batch))
-    return {name: to(tensor, replay.setup.device) for name, tensor in entries.items() if tensor.numel()}
+    declared = {name: tensor for name, tensor in _entries(replay.batch).items() if name != "input"}
+    return {name: to(tensor, replay.setup.device) for name, tensor in declared.items() if tensor.numel()}
 
 
-def _entries(batch: object) -> Iterator[tuple[str, Tensor]]:
+def _input(replay: Replay) -> Mapping[str, Tensor]:
+    """Return the input, where it consists of numbers."""
+    given = _entries(replay.batch).get("input")
+    usable = given is not None and given.is_floating_point() and given.numel()
+    return {"input": to(given, replay.setup.device)} if usable else {}
+
+
+def entry(batch: Batch, name: str) -> Tensor | None:
+    """Return the tensor of a batch that an answer was made of."""
+    return _entries(batch).get(name)
+
+
+def statistics_of_target(replay: Replay, answer: Answer) -> Statistics | None:
+    """Return the distribution of a target over all batches, None where a batch has none."""
+    found = [entry(batch, answer.target) for batch in replay.setup.batches]
+    seen = [statistics.moments(tensor.to(replay.setup.device)) for tensor in found if tensor is not None]
+    return statistics.overall(seen) if len(seen) == len(found) else None
+
+
+def _entries(batch: Batch) -> dict[str, Tensor]:
+    """Return the input and what may be a target: the declared one, or, in a mapping without, all there is."""
+    if isinstance(batch, Tensor):
+        return {"input": batch}
+    declared = target_of(batch)
     if isinstance(batch, Mapping):
-        for key, value in batch.items():
-            if key != "input":
-                yield from tensors_in(value, str(key)).items()
-    elif isinstance(batch, Tensor):
-        yield "input", batch
+        given = batch.get("input")
+        others = batch if declared is None else {}
+        named = {key: value for key, part in others.items() for key, value in tensors_in(part, str(key)).items()}
+    else:
+        given, named = (batch[0], {}) if isinstance(batch, (tuple, list)) and batch else (None, {})
+    return {
+        **named,
+        **(tensors_in(declared, "target") if declared is not None else {}),
+        **({"input": given} if isinstance(given, Tensor) else {}),
+    }
 
 
 def _answer(output: str, tensor: Tensor, name: str, target: Tensor) -> Answer | None:

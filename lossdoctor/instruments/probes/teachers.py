@@ -13,12 +13,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from ...records import Location, Optimum
 from ...setup.user_code import calling_line
-from ..comparisons import name_of
+from ..comparisons import PICKING, RESHAPING, name_of
+from ..tensors import tensors_in
 from .replay import Replay, Values, values_of
 
 _SOFTMAXES = frozenset({torch.softmax, torch.log_softmax, Tensor.softmax, Tensor.log_softmax, F.softmax, F.log_softmax})
@@ -37,6 +40,7 @@ class _Softmax:
     logits: Tensor
     factor: float  #: 1 / temperature
     requires_grad: bool
+    answered: bool  #: the logits are what a network gave
     location: Location | None
 
 
@@ -48,6 +52,22 @@ class _Softmaxes(TorchFunctionMode):
         self.found: list[_Softmax] = []
         self._instead = instead or {}
         self._scaled: dict[int, tuple[Tensor, Tensor, float]] = {}
+        self._answers: dict[int, Tensor] = {}
+        self._hook: RemovableHandle | None = None
+
+    def __enter__(self) -> _Softmaxes:
+        self._hook = register_module_forward_hook(self._take_answer)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        if self._hook is not None:
+            self._hook.remove()
+
+    def _take_answer(self, _module: nn.Module, _args: Any, answer: Any) -> None:
+        """Logits are what a network answers; what goes into the softmax of an attention is not."""
+        self._answers |= {id(tensor): tensor for tensor in tensors_in(answer).values()}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -56,13 +76,16 @@ class _Softmaxes(TorchFunctionMode):
         given = args[0] if args else kwargs.get("input")
         if func in _SOFTMAXES and isinstance(given, Tensor):
             _, logits, factor = self._scaled.get(id(given), (given, given, 1.0))
-            index = len(self.found)
-            self.found.append(_Softmax(logits.detach(), factor, given.requires_grad, calling_line()))
+            index, answered = len(self.found), id(logits) in self._answers
+            self.found.append(_Softmax(logits.detach(), factor, given.requires_grad, answered, calling_line()))
             if index in self._instead:
                 other = self._instead[index].to(given.dtype)
                 args, kwargs = ((other, *args[1:]), kwargs) if args else (args, {**kwargs, "input": other})
         result = func(*args, **kwargs)
-        times = _factor(name_of(func), args)
+        name = name_of(func)
+        if name in RESHAPING | PICKING and args and id(args[0]) in self._answers:
+            self._answers |= {id(tensor): tensor for tensor in tensors_in(result).values()}
+        times = _factor(name, args)
         if times is not None and isinstance(result, Tensor):
             _, logits, before = self._scaled.get(id(args[0]), (args[0], args[0], 1.0))
             self._scaled[id(result)] = result, logits, before * times
@@ -116,12 +139,17 @@ def student_is_teacher(replay: Replay) -> Iterator[Optimum]:
 
 def _unmatched(found: list[_Softmax]) -> Iterator[tuple[int, int]]:
     """Yield pairs of a student and a teacher that is softer than any student of its shape."""
-    for t, teacher in enumerate(found):
-        students = [
+    students_of = {
+        t: [
             s
             for s, student in enumerate(found)
-            if student.requires_grad and not teacher.requires_grad and student.logits.shape == teacher.logits.shape
+            if student.requires_grad and student.answered and student.logits.shape == teacher.logits.shape
         ]
+        for t, teacher in enumerate(found)
+        if teacher.answered and not teacher.requires_grad
+    }
+    for t, students in students_of.items():
+        teacher = found[t]
         softer = [s for s in students if found[s].factor > teacher.factor * (1 + _SAME)]
         if softer and len(softer) == len(students):
             yield from ((s, t) for s in softer)

@@ -27,6 +27,9 @@ ROUNDING = 10
 #: Error of a coefficient, in parts of the weight, from which it cannot be told.
 UNCERTAIN = 0.1
 
+#: Growth with a weight, in parts of what there should be, that is rounding.
+NO_RESPONSE = 1e-3
+
 EPSILONS = {"fp32": torch.finfo(torch.float32).eps, "bf16": torch.finfo(torch.bfloat16).eps, "fp16": 2.0**-10}
 
 Weights = dict[str, dict[str, float]]  #: by objective and component
@@ -87,10 +90,13 @@ def _taken_apart(
     ]
     moving = (products.diagonal()[:-1] > 0).tolist()
     responses = _responses(replay, objective, components, total, weights)
+    switches = _switches(replay, objective, total, weights, [n for n, r in responses.items() if abs(r) < NO_RESPONSE])
     return Total(
         objective,
         tuple(
-            TotalComponent(name, expected[k], float(effective[k]) if told[k] else None, responses.get(name))
+            TotalComponent(
+                name, expected[k], float(effective[k]) if told[k] else None, responses.get(name), name in switches
+            )
             for k, name in enumerate(names)
         ),
         residual,
@@ -177,3 +183,12 @@ def _responses(
             raised = {**weights, objective: {**weights[objective], name: weight + growth}}
             responses[name] = (float(_evaluate(replay, raised)[objective].detach()) - before) / (growth * value)
     return responses
+
+
+def _switches(replay: Replay, objective: str, total: Tensor, weights: Weights, names: Sequence[str]) -> set[str]:
+    """Return the components that are left out of the total where their weight is 0."""
+    before = float(total.detach())
+    without = {
+        name: _evaluate(replay, {**weights, objective: {**weights[objective], name: 0.0}})[objective] for name in names
+    }
+    return {name for name, scalar in without.items() if float(scalar.detach()) != before}

@@ -102,3 +102,24 @@ def test_nothing_goes_in():
 
     with pytest.raises(NotApplicableError, match="tensors which can be changed"):
         probe(Query(), step=lambda model, batch: (model() @ batch.T).mean())
+
+
+class TwoHeads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.code, self.image = nn.Linear(3, 2), nn.Linear(2, 3)
+
+    def forward(self, x):
+        code = self.code(x)
+        return self.image(0 * code), code
+
+
+def test_each_output_that_has_a_target_is_asked():
+    batch = torch.randn(4, 3), torch.randn(4, 3)
+
+    def run(model, batch):
+        output = model(batch[0])
+        return Losses({"total": {"loss": F.mse_loss(output[0], batch[1])}}, output)
+
+    facts = probe_dependence(Replay(Setup(TwoHeads(), [batch], run)))
+    assert {(fact.output, fact.change > 0) for fact in facts} == {(None, True), ("output[0]", False)}

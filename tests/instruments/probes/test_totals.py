@@ -136,3 +136,13 @@ def test_no_total():
 def test_a_total_that_fails_is_blamed():
     with pytest.raises(LossDoctorError, match=r"calling loss\.total: KeyError"):
         probe(lambda model, batch: terms(model, batch)["nothing"])
+
+
+@pytest.mark.parametrize(("factor", "is_switch"), [(lambda w: w > 0, True), (lambda _: 1.0, False)])
+def test_a_weight_that_is_a_switch(factor, is_switch):
+    def total(model, batch, weights):
+        values = terms(model, batch)
+        return values["l2"] + factor(weights["l1"]) * values["l1"]
+
+    facts = probe(total, {"l2": 1.0, "l1": 1.0})
+    assert {c.name: c.is_switch for c in facts.components if c.name == "l1"} == {"l1": is_switch}
