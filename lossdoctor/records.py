@@ -378,6 +378,7 @@ class InputDependence:
     change: float  #: the largest of an element, in parts of the largest element
     slope: float | None = None  #: the largest derivative; None where no numbers go in, or where the change is plain
     output: str | None = None  #: one of several tensors that come out, which has a target; None for all of them
+    last_layers: tuple[str, ...] = ()  #: the weights nearest to what comes out; looked for where it does not change
 
 
 @dataclass(frozen=True)

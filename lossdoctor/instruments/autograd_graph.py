@@ -32,3 +32,30 @@ def leaf_tensors(tensor: Tensor) -> list[Tensor]:
         return [tensor] if tensor.requires_grad else []
     variables = (getattr(node, "variable", None) for node in ancestors([tensor]))
     return [variable for variable in variables if variable is not None]
+
+
+def nearest_leaves(tensor: Tensor, wanted: Callable[[Tensor], bool]) -> set[int]:
+    """Return the ids of the leaf tensors that are wanted and have no other such between them and a tensor."""
+    pending, seen, found = [tensor.grad_fn], set[Node](), set[int]()
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        following = [following for following, _ in node.next_functions if following is not None]
+        # A linear layer gets its weight through a transposition.
+        near = [leaf for following_node in following if (leaf := _leaf(following_node)) is not None and wanted(leaf)]
+        found |= set(map(id, near))
+        pending += [] if near else following
+    return found
+
+
+def _leaf(node: Node) -> Tensor | None:
+    """Return the leaf behind a node, looking through what only lays it out anew."""
+    while not hasattr(node, "variable"):
+        parents = [parent for parent, _ in node.next_functions if parent is not None]
+        if len(parents) != 1 or not node.name().startswith(("TBackward", "Transpose", "View", "Permute", "ToCopy")):
+            return None
+        node = parents[0]
+    variable: Tensor = node.variable
+    return variable

@@ -16,6 +16,11 @@ _RANGES = {"sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)
 #: A component is zero at the target below this part of what it is at another sample's.
 _ZERO = 1e-3
 
+#: Comparisons that are least where both sides are the same: logits and rates are not in the units of their targets.
+_METRICS = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}) | frozenset(
+    {"squared difference", "absolute difference", "norm of a difference"}
+)
+
 #: How far statistics of the same numbers may be apart.
 _ROUNDING = 1e-5
 
@@ -31,8 +36,8 @@ class ImperfectOptimum(Rule):
     The output is replaced by the target (classes: by an output that is sure of them), and the gradient there is
     followed downhill. What is gained has to be a real part of what lies between the target and the target of another
     sample, has to remain with other random numbers (a noisy target), and the component has to change with the target.
-    For classes, another assignment of outputs to classes has to be less than half as bad: only the largest output has
-    to be right.
+    For classes, another assignment of outputs to classes has to be less than half as bad (a tenth, where nothing
+    shows that classes are compared): only the largest output has to be right.
 
     An output need not be in the units of the target: a loss may take its sigmoid, or normalise the target. So the
     output has to be known to mean the same: another component is zero at the target, or an operation compares the
@@ -76,7 +81,9 @@ class ImperfectOptimum(Rule):
         if optimum.level == "operation":
             return True
         if optimum.classes:
-            return sign > 0 and 0 <= optimum.lower < optimum.value / 2
+            # What nothing shows to be a comparison may be weighed by a reward.
+            part = 2 if _compares(case, optimum) else 10
+            return sign > 0 and 0 <= optimum.lower < optimum.value / part
         if not _compares(case, optimum):
             return False
         return (
@@ -143,7 +150,13 @@ def _is_compared_as_it_is(case: Case, optimum: Optimum) -> bool:
     for operation in traced:
         mine = any(component.startswith(f"{optimum.objective}.") for component in operation.components)
         sides = {operand.requires_grad: operand.overall for operand in operation.operands[:2]}
-        if mine and len(sides) == 2 and _same(sides[True], output) and _same(sides[False], optimum.given):
+        if (
+            mine
+            and operation.name in _METRICS
+            and len(sides) == 2
+            and _same(sides[True], output)
+            and _same(sides[False], optimum.given)
+        ):
             return True
     return False
 

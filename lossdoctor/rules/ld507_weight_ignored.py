@@ -41,8 +41,8 @@ class WeightIgnored(Rule):
         examination = case.examination
         for total in (examination.totals or ()) if examination else ():
             ignored = [c for c in total.components if c.response is not None and abs(c.response) < self.least_response]
-            others = [c for c in total.components if c not in ignored or not _is_reference(c)]
-            ignored = [c for c in ignored if not others or not _is_reference(c)]
+            counted = any(c.response is not None and c not in ignored for c in total.components)
+            ignored = [c for c in ignored if not counted or not _is_reference(c)]
             if ignored:
                 names = [component.name for component in ignored]
                 what = f"weight of {names[0]} changes" if len(names) == 1 else f"weights of {listing(names)} change"

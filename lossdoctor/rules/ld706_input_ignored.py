@@ -53,12 +53,8 @@ class InputIgnored(Rule):
 
     def _report(self, case: Case, dependence: InputDependence) -> Finding:
         parameters = case.examination.parameters if case.examination else None
-        prefix = f"{dependence.module}." if dependence.module else ""
-        zero = [
-            name
-            for name in (parameters.zero_initialised if parameters else ())
-            if name.endswith("weight") and name.startswith(prefix)
-        ]
+        zero_initialised = parameters.zero_initialised if parameters else ()
+        zero = [name for name in dependence.last_layers if name in zero_initialised]
         what = f"what {dependence.module} gives" if dependence.module else dependence.output or "the output"
         return self.finding(
             [],

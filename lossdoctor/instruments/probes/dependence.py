@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ...records import InputDependence
 from ...setup.batches import changed
+from ..autograd_graph import nearest_leaves
 from ..tensors import tensors_in
 from .perfect import answers
 from .replay import NotApplicableError, Replay
@@ -59,9 +60,10 @@ def probe_dependence(replay: Replay) -> tuple[InputDependence, ...]:
     changes = {
         (name, output): _difference(*(_only(results, output) for results in heard[name])) for name, output in asked
     }
-    slopes = _slopes(replay, asked) if any(change < ROUNDING for change in changes.values()) else {}
+    causes = _causes(replay, asked) if any(change < ROUNDING for change in changes.values()) else {}
     return tuple(
-        InputDependence(name, changes[name, output], slopes.get((name, output)), output) for name, output in asked
+        InputDependence(name, changes[name, output], *causes.get((name, output), (None, output, ())))
+        for name, output in asked
     )
 
 
@@ -80,8 +82,8 @@ def _only(results: list[dict[str, Tensor]], output: str | None) -> list[dict[str
     return [{name: tensor for name, tensor in result.items() if name == output} for result in results]
 
 
-def _slopes(replay: Replay, asked: Sequence[Asked]) -> dict[Asked, float]:
-    """Return the largest derivative of what comes out by what goes in, where numbers go in."""
+def _causes(replay: Replay, asked: Sequence[Asked]) -> dict[Asked, tuple[float | None, str | None, tuple[str, ...]]]:
+    """Return the largest derivative of what comes out by what numbers go in, the output, and its last layers."""
     inputs: list[Tensor] = []
 
     def attached(arguments: Any) -> Any:
@@ -93,15 +95,17 @@ def _slopes(replay: Replay, asked: Sequence[Asked]) -> dict[Asked, float]:
 
         return changed(arguments, fresh)
 
-    slopes: dict[Asked, float] = {}
+    names = {id(parameter): name for name, parameter in replay.setup.model.named_parameters()}
+    causes: dict[Asked, tuple[float | None, str | None, tuple[str, ...]]] = {}
     with _entrances(replay.setup.model, attached, keep_graph=True) as calls:
         replay.again()
     for name, output in asked:
         results = _only(calls[name].results, output) if name in calls else []
         made = [tensor for result in results for tensor in result.values()]
-        if inputs and made:
-            slopes[name, output] = _largest_derivative(made, inputs)
-    return slopes
+        nearest = {leaf for tensor in made for leaf in nearest_leaves(tensor, lambda leaf: leaf.dim() > 1)}
+        last = tuple(sorted(names[leaf] for leaf in nearest if leaf in names))
+        causes[name, output] = _largest_derivative(made, inputs) if inputs and made else None, output, last
+    return causes
 
 
 def _largest_derivative(made: Sequence[Tensor], inputs: Sequence[Tensor]) -> float:

@@ -20,7 +20,7 @@ from .replay import NotApplicableError, Replay, Values, values_of
 from .teachers import student_is_teacher
 
 #: How far downhill, in parts of the distance to another sample's target.
-STEPS = (0.05, 0.2, 0.5)
+STEPS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 #: Slope at the target, in parts of what lies between it and another sample's target, that is rounding.
 NEGLIGIBLE = 1e-3

@@ -33,7 +33,7 @@ class Answer:
     def shuffled(self, shift: int) -> Tensor:
         """Return what would be right for other samples; for a single one, elsewhere in it."""
         if len(self.right) > 1:
-            return self.right.roll(shift, 0)
+            return self.right.roll(1 + (shift - 1) % (len(self.right) - 1), 0)
         return self.right.roll(shift, tuple(d for d in range(1, self.right.dim()) if d != self.classes))
 
 

@@ -123,3 +123,19 @@ def test_each_output_that_has_a_target_is_asked():
 
     facts = probe_dependence(Replay(Setup(TwoHeads(), [batch], run)))
     assert {(fact.output, fact.change > 0) for fact in facts} == {(None, True), ("output[0]", False)}
+
+
+def test_the_last_layers_of_an_output():
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.left, self.right = nn.Linear(3, 4), nn.Linear(4, 2), nn.Conv1d(1, 1, 3)
+
+        def forward(self, x):
+            h = self.first(0 * x)
+            return self.left(h).relu() + self.right(h[:, None])[:, 0]
+
+    batch = torch.randn(4, 3)
+    setup = Setup(Sum(), [batch], lambda m, b: Losses({"total": {"x": m(b).mean()}}))
+    (fact,) = probe_dependence(Replay(setup))
+    assert fact.last_layers == ("left.weight", "right.weight")

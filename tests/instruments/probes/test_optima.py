@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lossdoctor.instruments.probes.optima import probe_optima
+from lossdoctor.instruments.probes.optima import STEPS, probe_optima
 from lossdoctor.instruments.probes.replay import NotApplicableError, Replay
 from lossdoctor.instruments.probes.teachers import student_is_teacher
 from lossdoctor.setup.build import Setup
@@ -36,8 +36,8 @@ def test_a_distance_is_best_at_the_target():
 def test_an_offset_in_closed_form():
     """(p - t - d)² falls from d² at the target, along the straight way to t + d."""
     (found,) = probe_optima(replay(lambda p, t: (p - t - 0.5).square().mean(), Y))
-    step = 0.2 * (Y - Y.roll(1, 0)).norm().item() / math.sqrt(18)
-    steps = [(0.5 - step * factor) ** 2 for factor in (0.25, 1, 2.5)]
+    distance = (Y - Y.roll(1, 0)).norm().item() / math.sqrt(18)
+    steps = [(0.5 - part * distance) ** 2 for part in STEPS]
     assert found.value == pytest.approx(0.25, rel=1e-5)
     assert found.lower == pytest.approx(min(steps), rel=1e-4)
 
