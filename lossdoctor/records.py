@@ -136,6 +136,8 @@ class Operation:
     result_shape: tuple[int, ...] = ()
     cuts_gradient: bool = False  #: something with gradient went in, and nothing with gradient came out
     slopes: Mapping[str, Slope] = field(default_factory=dict)  #: by "objective.component"; none where it is zero
+    trained_outside: int = 0
+    """Scalars of a network outside the model through which alone one of two operands carries gradient."""
     location: Location | None = None  #: the line of the user's own source that called it
     sum_of: tuple[str, ...] = ()  #: those of the components that are nothing but the sum of its elements
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 
@@ -19,6 +19,18 @@ def ancestors(tensors: Iterable[Tensor], unless: Callable[[Node], bool] | None =
                 seen.add(node)
                 pending.append(node)
     return seen
+
+
+def trained_outside(tensor: Tensor, own: Collection[int]) -> int:
+    """Return the scalars of a network that a tensor has a gradient path to, 0 where it has one to a parameter of `own`.
+
+    A network has several matrices: a single one is a codebook, or the centres of classes, which are learned.
+    """
+    variables = [getattr(node, "variable", None) for node in ancestors([tensor])]
+    parameters = {id(variable): variable for variable in variables if isinstance(variable, nn.Parameter)}
+    if not parameters.keys().isdisjoint(own) or sum(parameter.dim() > 1 for parameter in parameters.values()) < 2:
+        return 0
+    return sum(parameter.numel() for parameter in parameters.values())
 
 
 def leaves(tensor: Tensor) -> set[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch.autograd.graph import Node
 from ..records import Location, Operand, Operation, Slope
 from ..setup.loss import Losses
 from . import seen_operand, slopes
-from .autograd_graph import ancestors
+from .autograd_graph import ancestors, trained_outside
 from .trace import Event, LossTrace
 
 
@@ -75,8 +76,12 @@ class OperandObserver:
             if (summed := trace.summed(scalar)) is not None:
                 summed.sum_of += (key,)
         times = Counter[_Role]()
+        own = set(map(id, trace.model.parameters()))
         for event in trace.events:
-            for role in _roles(event, components):
+            roles = _roles(event, components)
+            if roles and len(event.sides) == 2:
+                event.trained_outside = max(map(partial(trained_outside, own=own), event.sides))
+            for role in roles:
                 times[role] += 1
                 self._seen.setdefault((role, times[role]), []).append(event)
         trace.release()
@@ -114,6 +119,7 @@ def _joined(role: _Role, events: Sequence[Event]) -> Operation:
         arguments={} if role.cuts_gradient else _arguments(first),
         result_shape=first.result_shape,
         cuts_gradient=role.cuts_gradient,
+        trained_outside=max(event.trained_outside for event in events),
         slopes={} if role.cuts_gradient else _joined_slopes(role, events),
         location=role.location,
         sum_of=() if role.cuts_gradient else first.sum_of,

@@ -81,7 +81,9 @@ class Event:
     comparison: str | None = None
     result: Tensor | None = None  #: of a comparison, with its graph
     operands: Mapping[str, SeenOperand] = field(default_factory=dict)
+    sides: tuple[Tensor, ...] = ()  #: the operands, where all of them carry gradient
     targets: tuple[Event, ...] = ()  #: what made the operands that carry no gradient
+    trained_outside: int = 0  #: see `Operation`
     slopes: dict[str, SeenSlope] = field(default_factory=dict)  #: of the components that it ended up in
     arguments: Mapping[str, Any] = field(default_factory=dict)
     per_element: bool = False  #: a comparison that gave a number for every element,
@@ -100,7 +102,7 @@ class Event:
 
     def release(self) -> None:
         """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
-        self.inputs, self.severed, self.targets = (), (), ()
+        self.inputs, self.severed, self.sides, self.targets = (), (), (), ()
         self.grad_fn = self.escaped = self.result = self.difference = self.elements = None
 
 
@@ -237,6 +239,8 @@ class LossTrace(TorchFunctionMode):
         event.operands = {
             name: see(tensor, self._origin(tensor)) for name, tensor in operands.items() if can_be_seen(tensor)
         }
+        compared = tuple(operands.values())[:2]
+        event.sides = compared if all(tensor.requires_grad for tensor in compared) else ()
         constant = (self.maker(tensor) for tensor in operands.values() if not tensor.requires_grad)
         event.targets = tuple(maker for maker in constant if maker is not None)
         if arguments.get("reduction", "none") == "none" and math.prod(event.result_shape) > 1:

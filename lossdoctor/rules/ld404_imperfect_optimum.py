@@ -49,7 +49,7 @@ class ImperfectOptimum(Rule):
     Remedy: send prediction and target through the same operations; give the student the teacher's temperature.
 
     Options: `least_gain` (0.05) of what lies between the target and another sample's; a tenth of it where more than
-    half of the value at the target can be avoided, which is then neither a floor nor a regularizer.
+    a third of the value at the target can be avoided, which is then neither a floor nor a regularizer.
     """
 
     code: ClassVar[str] = "LD404"
@@ -94,7 +94,7 @@ class ImperfectOptimum(Rule):
 
     def _gains(self, optimum: Optimum, sign: float) -> bool:
         gained = gain(optimum, sign)
-        avoidable = optimum.value * sign > 0 and 0 <= optimum.lower * sign < optimum.value * sign / 2
+        avoidable = optimum.value * sign > 0 and 0 <= optimum.lower * sign < optimum.value * sign * 2 / 3
         return gained >= self.least_gain or (avoidable and gained >= self.least_gain / 10)
 
     def _report(self, case: Case, optimum: Optimum, weight: float) -> Finding:

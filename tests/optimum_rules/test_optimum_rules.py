@@ -142,3 +142,20 @@ class TestImperfectOptimum:
         assert "LD404" not in {skipped.code for skipped in report.skipped}
         assert {c for _, _, components in found(report, "LD404") for c in components} == wrong
         assert {f.code for f in report.findings if f.severity is ERROR} <= {"LD404"}
+
+
+class TestGradientIntoTarget:
+    @pytest.mark.parametrize(
+        ("model", "loss", "expected"),
+        [
+            ("Net", "function:frozen", []),
+            ("Net", "function:trainable", [("LD505", WARNING, ("perceptual",))]),
+            ("Net", "function:learned_centres", []),
+            ("Pair", "step:follows", []),
+            ("Pair", "step:chases", [("LD505", WARNING, ("match",))]),
+            ("Pair", "step:two_towers", []),
+        ],
+    )
+    def test_components(self, model, loss, expected):
+        kind, _, name = loss.partition(":")
+        assert found(inspect("targets", model, **{kind: name}), "LD505") == expected
