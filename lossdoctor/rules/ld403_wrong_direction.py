@@ -71,7 +71,8 @@ class WrongDirection(Rule):
         """Yield a finding for every component that leads away from its target."""
         for objective in case.objectives:
             for component in objective.components:
-                if component.weight and (wrong := _find(case, objective, component)) is not None:
+                wrong = _find(case, objective, component) if component.weight and component.attached else None
+                if wrong is not None:
                     yield self._report(case, objective, component, wrong)
 
     def _report(self, case: Case, objective: ObjectiveReport, component: ComponentReport, wrong: _Wrong) -> Finding:

@@ -65,7 +65,7 @@ class ImperfectOptimum(Rule):
         """Yield a finding for every component that a perfect prediction does not minimise."""
         optima = (case.examination.optima or ()) if case.examination else ()
         for objective in case.objectives:
-            weights = {component.name: component.weight for component in objective.components}
+            weights = {component.name: component.weight for component in objective.components if component.attached}
             reported = set[str]()
             for optimum in optima:
                 name = optimum.component
@@ -176,10 +176,17 @@ def _is_of_the_same_output(other: Optimum, optimum: Optimum) -> bool:
 
 
 def _compares(case: Case, optimum: Optimum) -> bool:
-    """Whether an operation in the component compares what carries gradient with what does not."""
+    """Whether an operation in the component compares what carries gradient with what is given.
+
+    Classes may be compared by anything; numbers by what is least where they are the same, or the best ones would be
+    the surest.
+    """
     key = f"{optimum.objective}.{optimum.component}"
-    operations = case.operations(optimum.objective, optimum.component)
-    slopes = [operation.slopes[key] for operation in operations if key in operation.slopes]
+    slopes = [
+        operation.slopes[key]
+        for operation in case.operations(optimum.objective, optimum.component)
+        if key in operation.slopes and (optimum.classes or operation.name in _METRICS)
+    ]
     return any(not slope.bounded and not slope.detached for slope in slopes)
 
 

@@ -2,8 +2,8 @@
 
 The output is replaced by the target, by the targets of other samples, and by what lies between it and the target. A
 component that compares the two is least at the right one, whatever monotone function is between output and target
-(rearrangement inequality); one that does not look at the target cannot tell them apart. Costs three forwards of the
-first batch; where a component prefers the wrong ones, five more of every batch.
+(rearrangement inequality); one that does not look at the target cannot tell them apart. Costs two forwards of the
+first batch; where a component prefers the wrong ones, seven more of every batch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def probe_directions(replay: Replay) -> tuple[Direction, ...]:
 
 
 def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
-    right, wrong = _right_and_wrong(replay, answer)
+    right, wrong = _right_and_wrong(replay, answer, shifts=(1,))
     suspects = [key for key in right if _could_be_wrong(replay.setup.weight(*key), right[key], wrong[key])]
     more = _every_batch(replay, answer) if suspects else {}
     weighed = _weighed_by(replay, answer, suspects) if suspects else {}
@@ -46,15 +46,15 @@ def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
 
 
 def _right_and_wrong(
-    replay: Replay, answer: Answer, batch: Batch | None = None
+    replay: Replay, answer: Answer, batch: Batch | None = None, shifts: Sequence[int] = (1, 2)
 ) -> tuple[Values, Mapping[Key, tuple[float, ...]]]:
-    """Return the values at the right answer and at two wrong ones, of the components that have a gradient there."""
+    """Return the values at the right answer and at wrong ones, of the components that have a gradient there."""
     leaf = answer.right.clone().requires_grad_()
     losses = replay.on_tensor(answer.output, leaf.clone(), batch)  # a leaf could not be changed in place
     right = {
         key: value for key, value in values_of(losses).items() if id(leaf) in leaves(losses.objectives[key[0]][key[1]])
     }
-    wrong = [values_of(replay.on_tensor(answer.output, answer.shuffled(shift), batch)) for shift in (1, 2)]
+    wrong = [values_of(replay.on_tensor(answer.output, answer.shuffled(shift), batch)) for shift in shifts]
     return right, {key: tuple(values[key] for values in wrong) for key in right}
 
 

@@ -1,12 +1,13 @@
 """Whether a perfect prediction is the best one.
 
 The output is replaced by the target, and the gradient there is followed downhill for a part of the distance to another
-sample's target. For classes, the outputs are assigned to other classes instead. Costs three forwards of the first batch
-and, for every component whose gradient there is not negligible, a backward that ends at the output and seven forwards.
+sample's target. For classes, the outputs are assigned to other classes instead. Costs two forwards of the first batch
+and, for every component whose gradient there is not negligible, a backward that ends at the output and eight forwards.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 from ...errors import LossDoctorError
 from ...records import Optimum
 from ...setup.batches import changed
+from ...setup.loss import Losses
+from ..autograd_graph import leaves
 from .perfect import Answer, answers, entry, statistics_of_target
 from .replay import NotApplicableError, Replay, Values, values_of
 from .teachers import student_is_teacher
@@ -24,6 +27,9 @@ STEPS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 #: Slope at the target, in parts of what lies between it and another sample's target, that is rounding.
 NEGLIGIBLE = 1e-3
+
+
+Key = tuple[str, str]  #: objective and component
 
 
 def probe_optima(replay: Replay) -> tuple[Optimum, ...]:
@@ -55,25 +61,25 @@ def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
     values = values_of(losses)
     unrelated = values_of(replay.on_tensor(answer.output, answer.shuffled(1)))
     given = None if answer.classes is not None else statistics_of_target(replay, answer)
-    for_others = values_of(replay.on_tensor(answer.output, answer.right, _other_target(replay, answer)))
+    scale = {key: abs(unrelated[key] - value) for key, value in values.items()}
+    slopes = _slopes(replay, losses, right)
+    steep = [key for key, slope in slopes.items() if answer.classes is not None or _is_steep(answer, slope, scale[key])]
+    # Where nothing is steep, it is enough that the right target is better than another.
+    for_others = (
+        values_of(replay.on_tensor(answer.output, answer.right, _other_target(replay, answer))) if steep else unrelated
+    )
+    relabelled = list(_relabelled(replay, answer, answer.classes)) if steep and answer.classes is not None else []
     for key, value in values.items():
-        sign = -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
+        sign = _sign(replay, key)
         uses_target = abs(for_others[key] - value) > NEGLIGIBLE * abs(value)
-        scalar, lower = losses.objectives[key[0]][key[1]], value
-        if uses_target and scalar.requires_grad and answer.classes is not None:
-            lower = min(
-                (values[key] for values in _relabelled(replay, answer, answer.classes)),
-                key=lambda v: sign * v,
-                default=value,
-            )
-        elif uses_target and scalar.requires_grad:
-            (gradient,) = torch.autograd.grad(scalar, right, retain_graph=True, allow_unused=True)
-            if gradient is not None:
-                lower = _downhill(replay, answer, key, sign * gradient, abs(unrelated[key] - value))
+        lower = value
+        if uses_target and key in steep:
+            found = [values[key] for values in relabelled] or [_downhill(replay, answer, key, slopes[key])]
+            lower = sign * min(sign * other for other in (value, *found))
         yield Optimum(
             *key,
             value,
-            lower if sign * lower < sign * value else value,
+            lower,
             unrelated[key],
             uses_target,
             answer.output,
@@ -81,6 +87,27 @@ def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
             given,
             answer.classes is not None,
         )
+
+
+def _sign(replay: Replay, key: Key) -> float:
+    return -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
+
+
+def _slopes(replay: Replay, losses: Losses, right: Tensor) -> dict[Key, Tensor]:
+    """Return the gradient of sign(weight) · component at the target, for the components that have one."""
+    slopes = {}
+    for objective, group in losses.objectives.items():
+        for name, scalar in group.items():
+            if id(right) in leaves(scalar):
+                (gradient,) = torch.autograd.grad(scalar, right, retain_graph=True)
+                slopes[objective, name] = _sign(replay, (objective, name)) * gradient
+    return slopes
+
+
+def _is_steep(answer: Answer, slope: Tensor, scale: float) -> bool:
+    """Whether the way downhill could lead anywhere."""
+    drop = float(slope.norm() * (answer.right - answer.shuffled(1)).norm())
+    return math.isfinite(drop) and drop > NEGLIGIBLE * scale
 
 
 def _other_target(replay: Replay, answer: Answer) -> object:
@@ -93,22 +120,20 @@ def _given_to_others(target: Tensor) -> Tensor:
     return target.roll(1, 0) if len(target) > 1 else target.flip(tuple(range(target.dim())))
 
 
-def _downhill(replay: Replay, answer: Answer, key: tuple[str, str], gradient: Tensor, scale: float) -> float:
+def _downhill(replay: Replay, answer: Answer, key: Key, slope: Tensor) -> float:
     """Return the least value of a component on a few steps downhill, where other random numbers agree that it is less.
 
     What is compared with a noisy target has a gradient at the target that is noise.
     """
-    length = (answer.right - answer.shuffled(1)).norm()
-    norm = gradient.norm()
-    value = float("inf")
-    if not torch.isfinite(norm) or float(norm * length) <= NEGLIGIBLE * scale:
-        return value
-    steps = {part: answer.right - part * length / norm * gradient for part in STEPS}
+    sign = _sign(replay, key)
+    step = (answer.right - answer.shuffled(1)).norm() / slope.norm() * slope
+    steps = {part: answer.right - part * step for part in STEPS}
     values = {part: values_of(replay.on_tensor(answer.output, output))[key] for part, output in steps.items()}
-    best = min(values, key=lambda part: values[part])
+    best = min(values, key=lambda part: sign * values[part])
     other = replay.with_other_noise()
     there = values_of(other.on_tensor(answer.output, answer.right))[key]
-    return values[best] if values_of(other.on_tensor(answer.output, steps[best]))[key] < there else value
+    still = values_of(other.on_tensor(answer.output, steps[best]))[key]
+    return values[best] if sign * still < sign * there else sign * math.inf
 
 
 def _relabelled(replay: Replay, answer: Answer, classes: int) -> Iterator[Values]:

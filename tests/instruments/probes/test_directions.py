@@ -31,7 +31,7 @@ Y = torch.arange(18.0).reshape(6, 3) / 9
 def test_a_distance_is_zero_at_the_target_and_known_at_the_others():
     (found,) = probe_directions(replay(lambda p, t: {"mse": F.mse_loss(p, t)}, Y))
     assert found.way[0][-1] == 0
-    assert found.shuffled[0] == pytest.approx([(Y.roll(shift, 0) - Y).square().mean().item() for shift in (1, 2)])
+    assert found.shuffled[0] == pytest.approx([(Y.roll(1, 0) - Y).square().mean().item()])
 
 
 def test_a_score_is_followed_in_every_batch():
@@ -45,7 +45,7 @@ def test_a_score_is_followed_in_every_batch():
 
 def test_what_does_not_look_at_the_target_is_the_same_for_all():
     (found,) = probe_directions(replay(lambda p, t: {"size": p.square().mean()}, Y))
-    assert found.shuffled[0] == pytest.approx([found.way[0][-1]] * 2)
+    assert found.shuffled[0] == pytest.approx([found.way[0][-1]])
 
 
 def test_classes():
