@@ -84,6 +84,12 @@ AFFINE = frozenset(
     "mul multiply rmul div divide true_divide truediv neg negative add radd sub subtract rsub".split()  # noqa: SIM905
 )
 
+#: Activations that are meant for logits.
+ACTIVATIONS = frozenset({"sigmoid", "softmax", "log_softmax", "logsigmoid", "hardsigmoid"})
+
+#: Activations that give probabilities.
+PROBABILITIES = frozenset({"sigmoid", "softmax", "hardsigmoid"})
+
 REDUCTIONS = frozenset({"mean", "sum"})
 
 #: Functions that hand the numbers of a tensor to Python or NumPy, where no gradient follows.

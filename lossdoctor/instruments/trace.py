@@ -21,11 +21,13 @@ from ..records import Location
 from ..setup.user_code import calling_line
 from .autograd_graph import leaves
 from .comparisons import (
+    ACTIVATIONS,
     AFFINE,
     ESCAPES,
     JOINING,
     LOSSES,
     PICKING,
+    PROBABILITIES,
     REDUCTIONS,
     RESHAPING,
     SUBTRACTIONS,
@@ -34,6 +36,7 @@ from .comparisons import (
     name_of,
     operands_of,
 )
+from .overlaps import overlap_of, product_of
 from .seen_operand import SeenOperand, can_be_seen, see, shape_of
 
 if TYPE_CHECKING:
@@ -88,6 +91,7 @@ class Event:
     reductions: set[str] = field(default_factory=set)  #: and what has become of them
     sum_of: tuple[str, ...] = ()  #: components that are nothing but the sum of its elements
     difference: Difference | None = None
+    product: tuple[Tensor, Tensor] | None = None  #: of a prediction and data, outside the model
     elements: Elements | None = None
     finite: bool = True  #: known only to a trace that looks at every number
     made_non_finite: bool = False
@@ -101,7 +105,7 @@ class Event:
     def release(self) -> None:
         """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
         self.inputs, self.severed, self.targets = (), (), ()
-        self.grad_fn = self.escaped = self.result = self.difference = self.elements = None
+        self.grad_fn = self.escaped = self.result = self.difference = self.product = self.elements = None
 
 
 class LossTrace(TorchFunctionMode):
@@ -219,9 +223,19 @@ class LossTrace(TorchFunctionMode):
         elif differences:
             squared = len(inputs) == 2 and _same(inputs, differences)
             self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared))
+        if not event.in_model:
+            self._recognize_by_hand(event, inputs)
         for maker in event.inputs:
             if maker.elements:
                 _reduce(maker.elements, event)
+
+    def _recognize_by_hand(self, event: Event, inputs: Sequence[Tensor]) -> None:
+        """Note an activation of what are probabilities already, and an overlap of a prediction with data."""
+        if event.name in ACTIVATIONS and event.inputs and _source(event.inputs[0]).name in PROBABILITIES:
+            self._compare(event, event.name, {"input": inputs[0]}, {})
+        event.product = product_of(event.name, list(inputs))
+        if overlap := overlap_of(event, self.maker):
+            self._compare(event, "overlap", dict(zip(("input", "target"), overlap, strict=True)), {})
 
     def _go_on(self, event: Event, difference: Difference, distance: str | None) -> None:
         """Turn a difference into a comparison, or carry it on where it is only rearranged or scaled."""
