@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,6 +36,7 @@ from .comparisons import (
     name_of,
     operands_of,
 )
+from .loss_networks import loss_network
 from .overlaps import overlap_of, product_of
 from .seen_operand import SeenOperand, can_be_seen, see, shape_of
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 #: How far back an operand's origin is followed, in operations.
 ORIGIN_DEPTH = 12
+
+#: The name of the operation by which images enter a pretrained network of the loss.
+LOSS_NETWORK = "loss network"
 
 #: Frames between the user's code and the trace.
 _PLUMBING = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
@@ -225,6 +229,9 @@ class LossTrace(TorchFunctionMode):
             self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared))
         if not event.in_model:
             self._recognize_by_hand(event, inputs)
+            stride = kwargs.get("stride", args[3] if len(args) > 3 else 1)
+            if network := loss_network(event.name, args, stride, _callers()):
+                self._compare(event, LOSS_NETWORK, {"input": args[0]}, {"network": network})
         for maker in event.inputs:
             if maker.elements:
                 _reduce(maker.elements, event)
@@ -410,11 +417,17 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 
 def _calling_function() -> str:
     """Return the name of the function that called torch; for the forward of a module, the name of its class."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _says_nothing(frame.f_code):
+    return next(_callers(), "")
+
+
+def _callers() -> Iterator[str]:
+    """Yield the names of the functions on the stack, innermost first; for the forward of a module, its class."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not _says_nothing(frame.f_code):
+            name = frame.f_code.co_name
+            yield type(frame.f_locals.get("self")).__name__ if name == "forward" else name
         frame = frame.f_back
-    name = frame.f_code.co_name
-    return type(frame.f_locals.get("self")).__name__ if name == "forward" else name
 
 
 def _says_nothing(code: CodeType) -> bool:
