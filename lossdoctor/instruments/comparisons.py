@@ -139,3 +139,21 @@ def distance_of(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, 
     if function in PRODUCTS:
         return "squared difference" if of_itself else None
     return next((kind for kind, functions in DISTANCES.items() if function in functions), None)
+
+
+def factor_of(name: str, args: tuple[Any, ...]) -> float:
+    """Return the largest factor by which a call scales its first argument: the range of a channel, say, divides it.
+
+    1 where it does not scale, or by more than one factor for each of 64 channels: those are weights.
+    """
+    if name not in ("mul", "multiply", "div", "divide", "true_divide", "truediv") or len(args) < 2:
+        return 1.0
+    factor = args[1]
+    if isinstance(factor, Tensor):
+        if factor.requires_grad or not 0 < factor.numel() <= 64:
+            return 1.0
+        magnitudes = factor.detach().abs()
+        factor = float(magnitudes.amax() if "mul" in name else magnitudes.amin())
+    if not isinstance(factor, (int, float)) or not factor:
+        return 1.0
+    return abs(factor) if "mul" in name else 1 / abs(factor)

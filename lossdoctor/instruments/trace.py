@@ -33,12 +33,15 @@ from .comparisons import (
     SUBTRACTIONS,
     arguments_of,
     distance_of,
+    factor_of,
     name_of,
     operands_of,
 )
+from .conversions import conversion_of
 from .loss_networks import loss_network
 from .overlaps import overlap_of, product_of
 from .seen_operand import SeenOperand, can_be_seen, see, shape_of
+from .ssim_constants import Addition, addition_of, ssim_means
 
 if TYPE_CHECKING:
     from .slopes import SeenSlope
@@ -46,8 +49,9 @@ if TYPE_CHECKING:
 #: How far back an operand's origin is followed, in operations.
 ORIGIN_DEPTH = 12
 
-#: The name of the operation by which images enter a pretrained network of the loss.
-LOSS_NETWORK = "loss network"
+#: The names of the operations by which images enter a pretrained network of the loss, or a conversion of colours. What
+#: enters there is worth knowing of data as well.
+LOSS_NETWORK, CONVERSION = "loss network", "color conversion"
 
 #: Frames between the user's code and the trace.
 _PLUMBING = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
@@ -59,6 +63,7 @@ class Difference:
 
     operands: tuple[Tensor, Tensor]
     whole: bool = True  #: every element counts alike: neither masked, weighted nor picked from
+    factor: float = 1.0  #: the largest that it was multiplied by
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ class Event:
     sum_of: tuple[str, ...] = ()  #: components that are nothing but the sum of its elements
     difference: Difference | None = None
     product: tuple[Tensor, Tensor] | None = None  #: of a prediction and data, outside the model
+    addition: Addition | None = None  #: of a constant, outside the model
+    converted: bool = False  #: it is a part of a conversion of colours, or comes after one
     elements: Elements | None = None
     finite: bool = True  #: known only to a trace that looks at every number
     made_non_finite: bool = False
@@ -109,7 +116,8 @@ class Event:
     def release(self) -> None:
         """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
         self.inputs, self.severed, self.targets = (), (), ()
-        self.grad_fn = self.escaped = self.result = self.difference = self.product = self.elements = None
+        self.grad_fn = self.escaped = self.result = self.elements = None
+        self.difference = self.product = self.addition = None
 
 
 class LossTrace(TorchFunctionMode):
@@ -124,6 +132,7 @@ class LossTrace(TorchFunctionMode):
         self.model = model
         self.events: list[Event] = []
         self._makers: dict[int, tuple[weakref.ref[Tensor], Event]] = {}
+        self._entered: dict[int, weakref.ref[Tensor]] = {}
         self._depth_in_model = 0
         self._called_without_grad: Location | None = None
         self._hooks: list[RemovableHandle] = []
@@ -141,6 +150,8 @@ class LossTrace(TorchFunctionMode):
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+        for event, means in ssim_means(self.events):
+            self._compare(event, "ssim", {"input": means.tensor}, {"data_range": means.data_range})
 
     def _enter_module(self, _module: nn.Module, _args: Any) -> None:
         if self._depth_in_model == 0:
@@ -206,7 +217,9 @@ class LossTrace(TorchFunctionMode):
         """Return the user's line of an event worth showing; for a model called under no_grad, the line of that call."""
         if event.no_grad and event.in_model and self._called_without_grad:
             return self._called_without_grad
-        worth_showing = event.comparison or event.severed or event.no_grad or event.escaped is not None
+        worth_showing = (
+            event.comparison or event.addition or event.severed or event.no_grad or event.escaped is not None
+        )
         return calling_line() if worth_showing else None
 
     def _recognize(
@@ -226,32 +239,52 @@ class LossTrace(TorchFunctionMode):
             event.difference = Difference((inputs[0], inputs[1]))
         elif differences:
             squared = len(inputs) == 2 and _same(inputs, differences)
-            self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared))
+            self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared), args)
         if not event.in_model:
-            self._recognize_by_hand(event, inputs)
-            stride = kwargs.get("stride", args[3] if len(args) > 3 else 1)
-            if network := loss_network(event.name, args, stride, _callers()):
-                self._compare(event, LOSS_NETWORK, {"input": args[0]}, {"network": network})
+            self._recognize_by_hand(event, args, inputs)
+            self._recognize_entrance(event, args, kwargs)
         for maker in event.inputs:
             if maker.elements:
                 _reduce(maker.elements, event)
 
-    def _recognize_by_hand(self, event: Event, inputs: Sequence[Tensor]) -> None:
+    def _recognize_by_hand(self, event: Event, args: tuple[Any, ...], inputs: Sequence[Tensor]) -> None:
         """Note an activation of what are probabilities already, and an overlap of a prediction with data."""
         if event.name in ACTIVATIONS and event.inputs and _source(event.inputs[0]).name in PROBABILITIES:
             self._compare(event, event.name, {"input": inputs[0]}, {})
+        event.addition = addition_of(event.name, args)
         event.product = product_of(event.name, list(inputs))
         if overlap := overlap_of(event, self.maker):
             self._compare(event, "overlap", dict(zip(("input", "target"), overlap, strict=True)), {})
 
-    def _go_on(self, event: Event, difference: Difference, distance: str | None) -> None:
+    def _recognize_entrance(self, event: Event, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Note images that enter a pretrained network of the loss, or a conversion of colours for the first time."""
+        event.converted = any(maker.converted for maker in event.inputs)
+        image = args[0] if args and isinstance(args[0], Tensor) else None
+        shape = shape_of(image) if image is not None else ()
+        if image is None or len(shape) < 3 or 3 not in shape or math.prod(shape) <= 9:  # a white point, a matrix
+            return
+        stride = kwargs.get("stride", args[3] if len(args) > 3 else 1)
+        if network := loss_network(event.name, args, stride, _callers()):
+            self._compare(event, LOSS_NETWORK, {"input": image}, {"network": network})
+        elif not event.converted and (conversion := conversion_of(_callers())):
+            event.converted = True
+            if (known := self._entered.get(id(image))) is None or known() is not image:
+                self._entered[id(image)] = weakref.ref(image)
+                self._compare(event, CONVERSION, {"input": image}, {"function": conversion})
+
+    def _go_on(self, event: Event, difference: Difference, distance: str | None, args: tuple[Any, ...]) -> None:
         """Turn a difference into a comparison, or carry it on where it is only rearranged or scaled."""
         if distance:
-            self._compare(event, distance, dict(zip(("input", "other"), difference.operands, strict=True)), {})
+            factor = {} if difference.factor == 1 else {"factor": difference.factor}
+            self._compare(event, distance, dict(zip(("input", "other"), difference.operands, strict=True)), factor)
             if not difference.whole:
                 event.reductions.add("none")
         elif event.counts_alike or event.name in PICKING or event.name in AFFINE:
-            event.difference = replace(difference, whole=difference.whole and event.counts_alike)
+            event.difference = replace(
+                difference,
+                whole=difference.whole and event.counts_alike,
+                factor=difference.factor * factor_of(event.name, args),
+            )
 
     def _compare(self, event: Event, kind: str, operands: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> None:
         event.comparison, event.arguments = kind, arguments

@@ -33,7 +33,7 @@ class BackboneInputRange(Rule):
     of the targets; images that are normalised already show as negative values. Not by the prediction, which may still
     be anywhere. Resizing may overshoot by a tenth.
 
-    In user code, where images enter a frozen network that begins as VGG, AlexNet, SqueezeNet or ResNet do, or that is
+    In user code, where images enter a frozen network that begins as VGG, AlexNet or SqueezeNet do, or that is
     run by something of that name (LPIPS among them). Normalised images lie between -2.12 and 2.64 and on both sides of
     zero. Never negative means that they were not normalised (or LPIPS, which takes [-1, 1], was given [0, 1]); to the
     ends of [-1, 1], that another normalisation was used; beyond -2.6 or 3.1, that they were normalised twice or are in

@@ -20,7 +20,7 @@ _DISTANCES = frozenset(
 ) | {"squared difference", "absolute difference", "norm of a difference"}
 
 #: Comparisons that are greatest there.
-_SIMILARITIES = frozenset({"cosine_similarity"})
+_SIMILARITIES = frozenset({"cosine_similarity", "overlap"})
 
 #: What a component has to lose between a wrong answer and the right one, in parts of its way from the prediction.
 _SIGNIFICANT = 0.05
@@ -91,7 +91,11 @@ def _find(case: Case, objective: ObjectiveReport, component: ComponentReport) ->
     """Return how it shows that a component leads away from its target, None where it does not."""
     sign = 1.0 if component.weight > 0 else -1.0
     key = f"{objective.name}.{component.name}"
-    compared = [operation for operation in case.operations(objective.name, component.name) if key in operation.slopes]
+    compared = [
+        operation
+        for operation in case.operations(objective.name, component.name)
+        if key in operation.slopes and operation.name in _DISTANCES | _SIMILARITIES
+    ]
     if compared:
         wrong = all(_leads_away(operation, key, sign) for operation in compared)
         return _at_operation(compared[0], key) if wrong and not _is_adversary(case, compared[0], objective) else None

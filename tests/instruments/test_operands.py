@@ -47,8 +47,9 @@ def trace(step, batches=None, model=None):
 
 
 def trace_one(compare, *batches, model=None):
-    """Return the only operation of a loss (prediction, target) -> scalar."""
-    (operation,) = trace(lambda model, batch: {"loss": compare(model(batch[0]), batch[1])}, batches or None, model)
+    """Return the only operation of a loss (prediction, target) -> scalar, conversions of colours aside."""
+    operations = trace(lambda model, batch: {"loss": compare(model(batch[0]), batch[1])}, batches or None, model)
+    (operation,) = [operation for operation in operations if operation.name != "color conversion"]
     return operation
 
 
