@@ -90,6 +90,9 @@ ACTIVATIONS = frozenset({"sigmoid", "softmax", "log_softmax", "logsigmoid", "har
 #: Activations that give probabilities.
 PROBABILITIES = frozenset({"sigmoid", "softmax", "hardsigmoid"})
 
+#: Operations that give every element a weight of its own, zero where it is masked.
+WEIGHTING = frozenset({"mul", "multiply", "rmul"})
+
 REDUCTIONS = frozenset({"mean", "sum"})
 
 #: Functions that hand the numbers of a tensor to Python or NumPy, where no gradient follows.

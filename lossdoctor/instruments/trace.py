@@ -31,6 +31,7 @@ from .comparisons import (
     REDUCTIONS,
     RESHAPING,
     SUBTRACTIONS,
+    WEIGHTING,
     arguments_of,
     distance_of,
     factor_of,
@@ -72,6 +73,7 @@ class Elements:
 
     comparison: Event
     reduction: str | None = None  #: what has been taken over some of the dimensions
+    weighted: bool = False  #: they were multiplied by a mask or by weights
 
 
 @dataclass
@@ -195,8 +197,23 @@ class LossTrace(TorchFunctionMode):
         elif event.carries_gradient:
             event.escaped = inputs[0]
         event.location = self._locate(event)
+        indices = self._indices(event, inputs, outputs)
         for tensor in outputs:
-            self._makers[id(tensor)] = (weakref.ref(tensor), event)
+            maker = event if indices is None or tensor.requires_grad else indices
+            self._makers[id(tensor)] = (weakref.ref(tensor), maker)
+
+    def _indices(self, event: Event, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Event | None:
+        """Return an event of its own for those outputs of a call that carry no gradient, beside others that do.
+
+        max, sort and topk give values and indices; only the indices end the gradient.
+        """
+        if len({tensor.requires_grad for tensor in outputs}) < 2:
+            return None
+        indices = self._event(event.name, inputs)
+        indices.severed = tuple(tensor for tensor in inputs if tensor.requires_grad)
+        indices.result_shape, indices.location = event.result_shape, self._locate(indices)
+        self.events.insert(-1, indices)
+        return indices
 
     def _event(self, name: str, inputs: Sequence[Tensor]) -> Event:
         makers = tuple(maker for tensor in inputs if (maker := self.maker(tensor)) is not None)
@@ -416,11 +433,13 @@ def _reduce(elements: Elements, event: Event) -> None:
     if event.name in REDUCTIONS:
         reduction = elements.reduction or event.name
         if math.prod(event.result_shape) > 1:
-            event.elements = Elements(elements.comparison, reduction)
+            event.elements = replace(elements, reduction=reduction)
         else:
-            elements.comparison.reductions.add(reduction)
+            elements.comparison.reductions.add("weighted" if elements.weighted else reduction)
     elif event.counts_alike:
         event.elements = elements
+    elif event.name in WEIGHTING and event.result_shape == elements.comparison.result_shape:
+        event.elements = replace(elements, weighted=True)
     elif not event.severed:  # what is only looked at does not count
         elements.comparison.reductions.add("none")
 
