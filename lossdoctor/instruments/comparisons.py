@@ -47,6 +47,9 @@ SUBTRACTIONS = frozenset(
     {torch.sub, torch.subtract, torch.rsub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__, Tensor.subtract}
 )
 
+#: Residuals are often written as sums, u_xx + f. Where the shapes differ, the sum says what was compared with what.
+ADDITIONS = frozenset({torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__})
+
 #: What turns a difference into a distance, by the name that the comparison is given.
 DISTANCES: Mapping[str, frozenset[Function]] = {
     "squared difference": frozenset({torch.square, Tensor.square}),

@@ -22,6 +22,7 @@ from ..setup.user_code import calling_line
 from .autograd_graph import leaves
 from .comparisons import (
     ACTIVATIONS,
+    ADDITIONS,
     AFFINE,
     ESCAPES,
     JOINING,
@@ -252,7 +253,7 @@ class LossTrace(TorchFunctionMode):
         if func in LOSSES:
             operands = operands_of(func, args, kwargs)
             self._compare(event, event.name, operands, arguments_of(func, args, kwargs))
-        elif func in SUBTRACTIONS and len(inputs) == 2:
+        elif len(inputs) == 2 and (func in SUBTRACTIONS or (func in ADDITIONS and _is_widened(event, inputs))):
             event.difference = Difference((inputs[0], inputs[1]))
         elif differences:
             squared = len(inputs) == 2 and _same(inputs, differences)
@@ -419,6 +420,12 @@ def _is_watched(module: nn.Module) -> bool:
 def _is_looked_through(event: Event) -> bool:
     """Whether an operation gives, value by value, what a single other one gave it."""
     return (event.name in RESHAPING or event.name in PICKING) and not event.mixes
+
+
+def _is_widened(event: Event, inputs: Sequence[Tensor]) -> bool:
+    """Whether the result has more elements than any of the inputs, which differ in their number of dimensions."""
+    first, second = map(shape_of, inputs)
+    return len(first) != len(second) and math.prod(event.result_shape) > max(math.prod(first), math.prod(second))
 
 
 def _source(event: Event) -> Event:

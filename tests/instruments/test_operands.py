@@ -368,6 +368,18 @@ class TestHandWritten:
         assert len(looked) == 2
 
 
+class TestSums:
+    """A sum that is widened by its shapes is a comparison too: a residual u + f."""
+
+    def test_of_different_shapes(self):
+        operation = trace_one(lambda p, t: (p[:, :1] + t[:, 0]).pow(2).mean())
+        assert operation.name == "squared difference"
+        assert [len(side.shape) for side in operation.operands] == [2, 1]
+
+    def test_of_one_shape(self):
+        assert trace(lambda model, batch: {"loss": (model(batch[0]) + batch[1]).pow(2).mean()}, None, None) == ()
+
+
 class TestAttribution:
     def test_each_component_has_its_own(self):
         operations = trace(lambda m, b: {"mse": F.mse_loss(m(b[0]), b[1]), "l1": F.l1_loss(m(b[0]), b[1])})
@@ -819,6 +831,22 @@ class TestCuts:
 
         lines = {op.components: op.location.line for op in trace(step) if op.cuts_gradient}
         assert lines == {("total.first",): line_of(step, "# first"), ("total.second",): line_of(step, "# second")}
+
+
+class TestIndices:
+    def test_of_a_maximum_end_the_gradient_and_its_values_do_not(self):
+        (cut,) = [
+            operation
+            for operation in trace(lambda model, batch: dict(zip("ab", by_maximum(model(batch[0])))), None, None)
+            if operation.cuts_gradient
+        ]
+        assert (cut.name, cut.components) == ("max", ("total.b",))
+        assert cut.location.line == line_of(by_maximum, "max(1)")
+
+
+def by_maximum(output):
+    values, indices = output.flatten(1).max(1)
+    return values.mean(), indices.float().mean()
 
 
 class TestLeavesNoTrace:
