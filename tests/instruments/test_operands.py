@@ -374,7 +374,7 @@ class TestSums:
     def test_of_different_shapes(self):
         operation = trace_one(lambda p, t: (p[:, :1] + t[:, 0]).pow(2).mean())
         assert operation.name == "squared difference"
-        assert [len(side.shape) for side in operation.operands] == [2, 1]
+        assert [len(side.shape) for side in operation.operands] == [4, 3]
 
     def test_of_one_shape(self):
         assert trace(lambda model, batch: {"loss": (model(batch[0]) + batch[1]).pow(2).mean()}, None, None) == ()
