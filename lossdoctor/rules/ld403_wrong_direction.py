@@ -45,8 +45,9 @@ class WrongDirection(Rule):
 
     Two observations, on sign(weight) · L. Where an operation compares something that carries gradient with something
     that does not (data, a teacher), the derivative of the component by the result of that operation: it must not be
-    negative for a distance, nor positive for a similarity. The sign is exact, no threshold is involved. Otherwise the
-    output is replaced by the target, and by the targets of other samples: a component that compares the two prefers
+    negative for a distance, nor positive for a similarity. The sign is exact, no threshold is involved. Where there is
+    no such operation, or one whose elements all lead away but weigh differently (a mean of logarithms, as of an SNR),
+    the output is replaced by the target, and by the targets of other samples: a component that compares the two prefers
     the right ones; one that grows all the way from the prediction to the right target, in every batch, and is lower at
     the wrong ones, does not.
 
@@ -96,9 +97,10 @@ def _find(case: Case, objective: ObjectiveReport, component: ComponentReport) ->
         for operation in case.operations(objective.name, component.name)
         if key in operation.slopes and operation.name in _DISTANCES | _SIMILARITIES
     ]
-    if compared:
-        wrong = all(_leads_away(operation, key, sign) for operation in compared)
-        return _at_operation(compared[0], key) if wrong and not _is_adversary(case, compared[0], objective) else None
+    if compared and all(_leads_away(operation, key, sign) for operation in compared):
+        return None if _is_adversary(case, compared[0], objective) else _at_operation(compared[0], key)
+    if not all(_may_lead_away(operation, key, sign) for operation in compared):
+        return None
     found = [
         direction
         for direction in ((case.examination.directions or ()) if case.examination else ())
@@ -110,9 +112,14 @@ def _find(case: Case, objective: ObjectiveReport, component: ComponentReport) ->
 
 
 def _leads_away(operation: Operation, key: str, sign: float) -> bool:
+    return operation.slopes[key].uniform and _may_lead_away(operation, key, sign)
+
+
+def _may_lead_away(operation: Operation, key: str, sign: float) -> bool:
+    """Whether every element leads away, be it by the sign of the component or of what its elements are weighed with."""
     slope = operation.slopes[key]
     given = next((operand for operand in operation.operands[:2] if not operand.requires_grad), None)
-    if given is None or given.overall.minimum == given.overall.maximum or slope.bounded or not slope.uniform:
+    if given is None or given.overall.minimum == given.overall.maximum or slope.bounded:
         return False
     if operation.name in _SIMILARITIES:
         return sign * slope.minimum > 0 and sign * slope.maximum > 0

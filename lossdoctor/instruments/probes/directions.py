@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ...records import Direction
 from ...setup.batches import Batch, batch_size, changed, target_of
+from ..autograd_graph import leaves
 from ..tensors import tensors_in
 from .perfect import Answer, answers
-from .replay import Replay, Values, values_of
+from .replay import Replay, Values, by_component, values_of
 
 #: Where on the way from the prediction to the target the component is asked.
 WAY = (0.25, 0.5, 0.75)
@@ -42,7 +43,11 @@ def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
 
 
 def _right_and_wrong(replay: Replay, answer: Answer) -> tuple[Values, Mapping[tuple[str, str], tuple[float, ...]]]:
-    right = values_of(replay.on_tensor(answer.output, answer.right))
+    """Return the values at the right answer and at wrong ones, of the components that pull at this answer."""
+    given = answer.right.detach().clone().requires_grad_()
+    losses = replay.on_tensor(answer.output, given)
+    pulling = {key for key, scalar in by_component(losses).items() if id(given) in leaves(scalar)}
+    right = {key: value for key, value in values_of(losses).items() if key in pulling}
     wrong = [values_of(replay.on_tensor(answer.output, answer.shuffled(shift))) for shift in (1, 2)]
     return right, {key: tuple(values[key] for values in wrong) for key in right}
 
@@ -75,22 +80,27 @@ def _every_batch(
 
 
 def _weighed_by(replay: Replay, answer: Answer, key: tuple[str, str]) -> str | None:
-    """Return what in the batch a component is in proportion to, such as the rewards of a policy gradient."""
-    for name, change in _negated(replay, answer):
-        value = replay.on_batch(change).get(key)
-        if value is not None and abs(value + replay.values[key]) <= 1e-4 * abs(value):
-            return name
+    """Return what in the batch decides where a component leads, such as the rewards of a policy gradient.
+
+    Without it (all zeros) the component is zero, or with the other sign it has the other sign.
+    """
+    original = replay.values[key]
+    for name, tensor in _numbers(replay, answer):
+        for factor in (0.0, -1.0):
+            value = replay.on_batch(_multiplied(replay.batch, tensor, factor)).get(key)
+            if value is not None and abs(value - factor * original) <= 1e-4 * abs(original):
+                return name
     return None
 
 
-def _negated(replay: Replay, answer: Answer) -> Iterator[tuple[str, Batch]]:
-    """Yield the batch with one number per sample in it negated, for every tensor that holds such and is no target."""
+def _numbers(replay: Replay, answer: Answer) -> Iterator[tuple[str, Tensor]]:
+    """Yield every tensor of the batch that holds one number per sample and is no target."""
     size = batch_size(replay.batch)
     for name, tensor in tensors_in(replay.batch, "batch").items():
         is_target = name.removeprefix("batch.") == answer.target or tensor is target_of(replay.batch)
         if tensor.is_floating_point() and tensor.numel() == size and not is_target:
-            yield name, _with_negated(replay.batch, tensor)
+            yield name, tensor
 
 
-def _with_negated(batch: Batch, tensor: Tensor) -> Batch:
-    return changed(batch, lambda part: -part if part is tensor else part)
+def _multiplied(batch: Batch, tensor: Tensor, factor: float) -> Batch:
+    return changed(batch, lambda part: factor * part if part is tensor else part)

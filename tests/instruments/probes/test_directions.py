@@ -81,10 +81,14 @@ class Pair(nn.Module):
 
 
 def test_one_tensor_of_several():
-    facts = probe_directions(
-        replay(lambda p, t: {"fit": F.mse_loss(p["image"], t), "code": p["code"].mean()}, Y, Pair())
-    )
-    assert {(fact.component, fact.output) for fact in facts} == {("fit", "output.image"), ("code", "output.image")}
+    """Asked are the components that pull at it: not one of another tensor, nor one that only looks at it."""
+
+    def loss(p, t):
+        error = (p["image"] - t).abs().detach().mean()
+        return {"fit": F.mse_loss(p["image"], t), "doubt": (p["code"].exp() - error).square().mean()}
+
+    facts = probe_directions(replay(loss, Y, Pair()))
+    assert {(fact.component, fact.output) for fact in facts} == {("fit", "output.image")}
     assert next(fact for fact in facts if fact.component == "fit").way[0][-1] == 0
 
 
@@ -96,6 +100,24 @@ def test_rewards_show():
         output = model(batch[0])
         picked = output.log_softmax(1).gather(1, batch[1][:, None])[:, 0]
         return Losses({"total": {"policy": -(picked * batch[2]).mean()}}, output)
+
+    (found,) = probe_directions(Replay(Setup(nn.Linear(5, 3), [batch], run)))
+    assert found.weighed_by == "batch[2]"
+
+
+def test_normalised_and_clipped_advantages_show():
+    """The surrogate of PPO is not in proportion to the advantages, but is nothing without them."""
+    torch.manual_seed(0)
+    labels = torch.tensor([0, 1, 2, 2, 1, 0])
+    batch = torch.randn(6, 5), labels, torch.tensor([-1.0, 2.0, -3.0, 1.0, 0.5, 0.5])
+
+    def run(model, batch):
+        output = model(batch[0])
+        ratio = (output.log_softmax(1).gather(1, batch[1][:, None])[:, 0] + math.log(3)).exp()
+        advantage = (batch[2] - batch[2].mean()) / (batch[2].std() + 1e-8)
+        return Losses(
+            {"total": {"policy": -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()}}, output
+        )
 
     (found,) = probe_directions(Replay(Setup(nn.Linear(5, 3), [batch], run)))
     assert found.weighed_by == "batch[2]"
