@@ -384,6 +384,17 @@ class InputDependence:
 
 
 @dataclass(frozen=True)
+class DeadEnd:
+    """The operation at which the whole gradient of a component ends."""
+
+    objective: str
+    component: str
+    operation: str
+    met: bool  #: it is flat where the component is least: a hinge that is met everywhere, not a way that is blocked
+    location: Location | None = None
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -394,6 +405,7 @@ class Examination:
     checkpoint: CheckpointFacts | None = None
     data: DataFacts | None = None
     anomalies: tuple[Anomaly, ...] | None = None
+    dead_ends: tuple[DeadEnd, ...] | None = None
     duplications: tuple[Duplication, ...] | None = None
     tilings: tuple[Tiling, ...] | None = None
     edges: tuple[Edge, ...] | None = None

@@ -6,7 +6,6 @@ Costs a forward, and a backward per affected component, only for the first batch
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +17,8 @@ from torch.utils.hooks import RemovableHandle
 from ..records import Anomaly, Location, ObjectiveGradients
 from ..setup.build import Setup
 from ..setup.loss import Losses
-from ..setup.user_code import blaming, calling_line, is_user_file
-from .autograd_graph import ancestors, leaf_tensors
+from ..setup.user_code import blaming, calling_line
+from .autograd_graph import ancestors, forward_line, forward_name, leaf_tensors
 from .trace import Event, LossTrace, before
 
 
@@ -112,7 +111,7 @@ def _first_bad_backward(setup: Setup, objective: str, component: str, batch: int
         handle.remove()
     if not culprits:
         return None, None
-    return _forward_name(culprits[0]), _forward_line(culprits[0])
+    return forward_name(culprits[0]), forward_line(culprits[0])
 
 
 def _is_finite(value: Any) -> bool:
@@ -120,17 +119,3 @@ def _is_finite(value: Any) -> bool:
         return True
     entries = value.coalesce().values() if value.is_sparse else value
     return bool(entries.isfinite().all())
-
-
-def _forward_name(node: Node) -> str:
-    """Return the forward operation of a backward node: "SqrtBackward0" -> "sqrt"."""
-    name = re.sub(r"Backward\d*$", "", node.name())
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _forward_line(node: Node) -> Location | None:
-    """Return the user's line that ran the forward of a node, out of the traceback that anomaly mode keeps."""
-    metadata: Any = node.metadata
-    traceback = "".join(metadata.get("traceback_", ()))
-    places = re.findall(r'File "([^"]+)", line (\d+)', traceback)
-    return next((Location(file, int(line)) for file, line in reversed(places) if is_user_file(file)), None)

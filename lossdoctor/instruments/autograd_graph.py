@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+
+from ..records import Location
+from ..setup.user_code import is_user_file
 
 
 def ancestors(tensors: Iterable[Tensor], unless: Callable[[Node], bool] | None = None) -> set[Node]:
@@ -71,3 +76,17 @@ def _leaf(node: Node) -> Tensor | None:
         node = parents[0]
     variable: Tensor = node.variable
     return variable
+
+
+def forward_name(node: Node) -> str:
+    """Return the forward operation of a backward node: "SqrtBackward0" -> "sqrt"."""
+    name = re.sub(r"Backward\d*$", "", node.name())
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def forward_line(node: Node) -> Location | None:
+    """Return the user's line that ran the forward of a node, out of the traceback that anomaly mode keeps."""
+    metadata: Any = node.metadata
+    traceback = "".join(metadata.get("traceback_", ()))
+    places = re.findall(r'File "([^"]+)", line (\d+)', traceback)
+    return next((Location(file, int(line)) for file, line in reversed(places) if is_user_file(file)), None)

@@ -47,6 +47,9 @@ SUBTRACTIONS = frozenset(
     {torch.sub, torch.subtract, torch.rsub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__, Tensor.subtract}
 )
 
+#: Residuals are often written as sums, u_xx + f. Where the shapes differ, the sum says what was compared with what.
+ADDITIONS = frozenset({torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__})
+
 #: What turns a difference into a distance, by the name that the comparison is given.
 DISTANCES: Mapping[str, frozenset[Function]] = {
     "squared difference": frozenset({torch.square, Tensor.square}),
@@ -83,6 +86,15 @@ PICKING = JOINING | frozenset(
 AFFINE = frozenset(
     "mul multiply rmul div divide true_divide truediv neg negative add radd sub subtract rsub".split()  # noqa: SIM905
 )
+
+#: Activations that are meant for logits.
+ACTIVATIONS = frozenset({"sigmoid", "softmax", "log_softmax", "logsigmoid", "hardsigmoid"})
+
+#: Activations that give probabilities.
+PROBABILITIES = frozenset({"sigmoid", "softmax", "hardsigmoid"})
+
+#: Operations that give every element a weight of its own, zero where it is masked.
+WEIGHTING = frozenset({"mul", "multiply", "rmul"})
 
 REDUCTIONS = frozenset({"mean", "sum"})
 
@@ -133,3 +145,21 @@ def distance_of(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, 
     if function in PRODUCTS:
         return "squared difference" if of_itself else None
     return next((kind for kind, functions in DISTANCES.items() if function in functions), None)
+
+
+def factor_of(name: str, args: tuple[Any, ...]) -> float:
+    """Return the largest factor by which a call scales its first argument: the range of a channel, say, divides it.
+
+    1 where it does not scale, or by more than one factor for each of 64 channels: those are weights.
+    """
+    if name not in ("mul", "multiply", "div", "divide", "true_divide", "truediv") or len(args) < 2:
+        return 1.0
+    factor = args[1]
+    if isinstance(factor, Tensor):
+        if factor.requires_grad or not 0 < factor.numel() <= 64:
+            return 1.0
+        magnitudes = factor.detach().abs()
+        factor = float(magnitudes.amax() if "mul" in name else magnitudes.amin())
+    if not isinstance(factor, (int, float)) or not factor:
+        return 1.0
+    return abs(factor) if "mul" in name else 1 / abs(factor)

@@ -85,6 +85,10 @@ def _named(batch: Batch, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(batch, (tuple, list)) and not prefix and not all(isinstance(part, Mapping) for part in batch):
         for index, part in enumerate(batch):
             yield from _named(part, ("input", "target")[index] if index < 2 else f"[{index}]")
+    elif isinstance(batch, (tuple, list)):
+        parts = {f"{prefix}[{index}]": part for index, part in enumerate(batch) if isinstance(part, Tensor)}
+        if len({len(part) for part in parts.values() if part.dim()}) == 1:  # else it lists samples of different sizes
+            yield from parts.items()
 
 
 def _see(tensor: Tensor) -> _Seen:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..errors import LossDoctorError
 from ..progress import OnProgress, silent
-from ..records import Anomaly, DataFacts, Examination, ObjectiveGradients
+from ..records import Anomaly, DataFacts, DeadEnd, Examination, ObjectiveGradients
 from ..setup.batches import target_of
 from ..setup.build import Setup
 from ..setup.device import gradients_enabled
@@ -15,6 +15,7 @@ from ..setup.loss import Losses
 from ..setup.preserve import preserved
 from .anomalies import find_anomalies
 from .data import measure_data
+from .dead_ends import find_dead_ends
 from .gradients import GradientObserver
 from .operands import OperandObserver
 from .outputs import OutputObserver
@@ -50,6 +51,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
         on_progress(f"measuring {total} batches", total, total)
         measured = gradients.facts()
         anomalies = _trace_anomalies(setup, measured, skipped)
+        dead_ends = _trace_dead_ends(setup, measured, skipped)
     if quick:
         skipped |= dict.fromkeys(("outputs", *PROBES), "left out by --quick")
     probed = {} if quick else run_probes(setup, skipped, on_progress)
@@ -61,6 +63,7 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
         checkpoint=setup.checkpoint,
         data=setup.data if quick else _look_at_data(setup),
         anomalies=anomalies,
+        dead_ends=dead_ends,
         **probed,
         skipped=skipped,
     )
@@ -95,6 +98,17 @@ def _trace_anomalies(
         return find_anomalies(setup, measured)
     except LossDoctorError as error:
         skipped["anomalies"] = f"the loss cannot be traced: {error.message}"
+        return None
+
+
+def _trace_dead_ends(
+    setup: Setup, measured: tuple[ObjectiveGradients, ...], skipped: dict[str, str]
+) -> tuple[DeadEnd, ...] | None:
+    """Return where gradients of zero end; None, with the reason in `skipped`, where that cannot be seen."""
+    try:
+        return find_dead_ends(setup, measured)
+    except LossDoctorError as error:
+        skipped["dead_ends"] = f"the loss cannot be traced: {error.message}"
         return None
 
 

@@ -48,7 +48,8 @@ def live_examination(
         gradients=gradients.facts(),
         parameters=parameters.facts(),
         skipped=dict.fromkeys(
-            ("operations", "outputs", "checkpoint", "data", "anomalies"), "live scalars show gradients only"
+            ("operations", "outputs", "checkpoint", "data", "anomalies", "dead_ends"),
+            "live scalars show gradients only",
         ),
     )
 

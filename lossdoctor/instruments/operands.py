@@ -18,7 +18,7 @@ from ..records import Location, Operand, Operation, Slope
 from ..setup.loss import Losses
 from . import seen_operand, slopes
 from .autograd_graph import ancestors, trained_outside
-from .trace import Event, LossTrace
+from .trace import CONVERSION, LOSS_NETWORK, Event, LossTrace
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class _Component:
     made_in_model: bool
 
     def uses(self, event: Event) -> bool:
-        """Whether it was computed through a comparison of something that the model had a part in.
+        """Whether it was computed through a comparison of something that the model had a part in, or an entrance.
 
         Differences inside the model are the model's own, unless it computes this component.
         """
-        if event.comparison is None or not event.carries_gradient:
+        if event.comparison is None or not (event.carries_gradient or event.comparison in (LOSS_NETWORK, CONVERSION)):
             return False
         if event.in_model and event.by_hand and not self.made_in_model:
             return False

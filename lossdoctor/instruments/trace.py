@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,26 +21,39 @@ from ..records import Location
 from ..setup.user_code import calling_line
 from .autograd_graph import leaves
 from .comparisons import (
+    ACTIVATIONS,
+    ADDITIONS,
     AFFINE,
     ESCAPES,
     JOINING,
     LOSSES,
     PICKING,
+    PROBABILITIES,
     REDUCTIONS,
     RESHAPING,
     SUBTRACTIONS,
+    WEIGHTING,
     arguments_of,
     distance_of,
+    factor_of,
     name_of,
     operands_of,
 )
+from .conversions import conversion_of
+from .loss_networks import loss_network
+from .overlaps import overlap_of, product_of
 from .seen_operand import SeenOperand, can_be_seen, see, shape_of
+from .ssim_constants import Addition, addition_of, ssim_means
 
 if TYPE_CHECKING:
     from .slopes import SeenSlope
 
 #: How far back an operand's origin is followed, in operations.
 ORIGIN_DEPTH = 12
+
+#: The names of the operations by which images enter a pretrained network of the loss, or a conversion of colours. What
+#: enters there is worth knowing of data as well.
+LOSS_NETWORK, CONVERSION = "loss network", "color conversion"
 
 #: Frames between the user's code and the trace.
 _PLUMBING = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
@@ -52,6 +65,7 @@ class Difference:
 
     operands: tuple[Tensor, Tensor]
     whole: bool = True  #: every element counts alike: neither masked, weighted nor picked from
+    factor: float = 1.0  #: the largest that it was multiplied by
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ class Elements:
 
     comparison: Event
     reduction: str | None = None  #: what has been taken over some of the dimensions
+    weighted: bool = False  #: they were multiplied by a mask or by weights
 
 
 @dataclass
@@ -90,6 +105,9 @@ class Event:
     reductions: set[str] = field(default_factory=set)  #: and what has become of them
     sum_of: tuple[str, ...] = ()  #: components that are nothing but the sum of its elements
     difference: Difference | None = None
+    product: tuple[Tensor, Tensor] | None = None  #: of a prediction and data, outside the model
+    addition: Addition | None = None  #: of a constant, outside the model
+    converted: bool = False  #: it is a part of a conversion of colours, or comes after one
     elements: Elements | None = None
     finite: bool = True  #: known only to a trace that looks at every number
     made_non_finite: bool = False
@@ -103,7 +121,8 @@ class Event:
     def release(self) -> None:
         """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
         self.inputs, self.severed, self.sides, self.targets = (), (), (), ()
-        self.grad_fn = self.escaped = self.result = self.difference = self.elements = None
+        self.grad_fn = self.escaped = self.result = self.elements = None
+        self.difference = self.product = self.addition = None
 
 
 class LossTrace(TorchFunctionMode):
@@ -118,6 +137,7 @@ class LossTrace(TorchFunctionMode):
         self.model = model
         self.events: list[Event] = []
         self._makers: dict[int, tuple[weakref.ref[Tensor], Event]] = {}
+        self._entered: dict[int, weakref.ref[Tensor]] = {}
         self._depth_in_model = 0
         self._called_without_grad: Location | None = None
         self._hooks: list[RemovableHandle] = []
@@ -135,6 +155,8 @@ class LossTrace(TorchFunctionMode):
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+        for event, means in ssim_means(self.events):
+            self._compare(event, "ssim", {"input": means.tensor}, {"data_range": means.data_range})
 
     def _enter_module(self, _module: nn.Module, _args: Any) -> None:
         if self._depth_in_model == 0:
@@ -178,8 +200,23 @@ class LossTrace(TorchFunctionMode):
         elif event.carries_gradient:
             event.escaped = inputs[0]
         event.location = self._locate(event)
+        indices = self._indices(event, inputs, outputs)
         for tensor in outputs:
-            self._makers[id(tensor)] = (weakref.ref(tensor), event)
+            maker = event if indices is None or tensor.requires_grad else indices
+            self._makers[id(tensor)] = (weakref.ref(tensor), maker)
+
+    def _indices(self, event: Event, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Event | None:
+        """Return an event of its own for those outputs of a call that carry no gradient, beside others that do.
+
+        max, sort and topk give values and indices; only the indices end the gradient.
+        """
+        if len({tensor.requires_grad for tensor in outputs}) < 2:
+            return None
+        indices = self._event(event.name, inputs)
+        indices.severed = tuple(tensor for tensor in inputs if tensor.requires_grad)
+        indices.result_shape, indices.location = event.result_shape, self._locate(indices)
+        self.events.insert(-1, indices)
+        return indices
 
     def _event(self, name: str, inputs: Sequence[Tensor]) -> Event:
         makers = tuple(maker for tensor in inputs if (maker := self.maker(tensor)) is not None)
@@ -200,7 +237,9 @@ class LossTrace(TorchFunctionMode):
         """Return the user's line of an event worth showing; for a model called under no_grad, the line of that call."""
         if event.no_grad and event.in_model and self._called_without_grad:
             return self._called_without_grad
-        worth_showing = event.comparison or event.severed or event.no_grad or event.escaped is not None
+        worth_showing = (
+            event.comparison or event.addition or event.severed or event.no_grad or event.escaped is not None
+        )
         return calling_line() if worth_showing else None
 
     def _recognize(
@@ -216,23 +255,56 @@ class LossTrace(TorchFunctionMode):
         if func in LOSSES:
             operands = operands_of(func, args, kwargs)
             self._compare(event, event.name, operands, arguments_of(func, args, kwargs))
-        elif func in SUBTRACTIONS and len(inputs) == 2:
+        elif len(inputs) == 2 and (func in SUBTRACTIONS or (func in ADDITIONS and _is_widened(event, inputs))):
             event.difference = Difference((inputs[0], inputs[1]))
         elif differences:
             squared = len(inputs) == 2 and _same(inputs, differences)
-            self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared))
+            self._go_on(event, differences[0], distance_of(func, args, kwargs, of_itself=squared), args)
+        if not event.in_model:
+            self._recognize_by_hand(event, args, inputs)
+            self._recognize_entrance(event, args, kwargs)
         for maker in event.inputs:
             if maker.elements:
                 _reduce(maker.elements, event)
 
-    def _go_on(self, event: Event, difference: Difference, distance: str | None) -> None:
+    def _recognize_by_hand(self, event: Event, args: tuple[Any, ...], inputs: Sequence[Tensor]) -> None:
+        """Note an activation of what are probabilities already, and an overlap of a prediction with data."""
+        if event.name in ACTIVATIONS and event.inputs and _source(event.inputs[0]).name in PROBABILITIES:
+            self._compare(event, event.name, {"input": inputs[0]}, {})
+        event.addition = addition_of(event.name, args)
+        event.product = product_of(event.name, list(inputs))
+        if overlap := overlap_of(event, self.maker):
+            self._compare(event, "overlap", dict(zip(("input", "target"), overlap, strict=True)), {})
+
+    def _recognize_entrance(self, event: Event, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Note images that enter a pretrained network of the loss, or a conversion of colours for the first time."""
+        event.converted = any(maker.converted for maker in event.inputs)
+        image = args[0] if args and isinstance(args[0], Tensor) else None
+        shape = shape_of(image) if image is not None else ()
+        if image is None or len(shape) < 3 or 3 not in shape or math.prod(shape) <= 9:  # a white point, a matrix
+            return
+        stride = kwargs.get("stride", args[3] if len(args) > 3 else 1)
+        if network := loss_network(event.name, args, stride, _callers()):
+            self._compare(event, LOSS_NETWORK, {"input": image}, {"network": network})
+        elif not event.converted and (conversion := conversion_of(_callers())):
+            event.converted = True
+            if (known := self._entered.get(id(image))) is None or known() is not image:
+                self._entered[id(image)] = weakref.ref(image)
+                self._compare(event, CONVERSION, {"input": image}, {"function": conversion})
+
+    def _go_on(self, event: Event, difference: Difference, distance: str | None, args: tuple[Any, ...]) -> None:
         """Turn a difference into a comparison, or carry it on where it is only rearranged or scaled."""
         if distance:
-            self._compare(event, distance, dict(zip(("input", "other"), difference.operands, strict=True)), {})
+            factor = {} if difference.factor == 1 else {"factor": difference.factor}
+            self._compare(event, distance, dict(zip(("input", "other"), difference.operands, strict=True)), factor)
             if not difference.whole:
                 event.reductions.add("none")
         elif event.counts_alike or event.name in PICKING or event.name in AFFINE:
-            event.difference = replace(difference, whole=difference.whole and event.counts_alike)
+            event.difference = replace(
+                difference,
+                whole=difference.whole and event.counts_alike,
+                factor=difference.factor * factor_of(event.name, args),
+            )
 
     def _compare(self, event: Event, kind: str, operands: Mapping[str, Tensor], arguments: Mapping[str, Any]) -> None:
         event.comparison, event.arguments = kind, arguments
@@ -354,6 +426,12 @@ def _is_looked_through(event: Event) -> bool:
     return (event.name in RESHAPING or event.name in PICKING) and not event.mixes
 
 
+def _is_widened(event: Event, inputs: Sequence[Tensor]) -> bool:
+    """Whether the result has more elements than any of the inputs, which differ in their number of dimensions."""
+    first, second = map(shape_of, inputs)
+    return len(first) != len(second) and math.prod(event.result_shape) > max(math.prod(first), math.prod(second))
+
+
 def _source(event: Event) -> Event:
     """Return the operation that values come from, behind whatever has only rearranged them."""
     while _is_looked_through(event) and event.inputs:
@@ -366,11 +444,13 @@ def _reduce(elements: Elements, event: Event) -> None:
     if event.name in REDUCTIONS:
         reduction = elements.reduction or event.name
         if math.prod(event.result_shape) > 1:
-            event.elements = Elements(elements.comparison, reduction)
+            event.elements = replace(elements, reduction=reduction)
         else:
-            elements.comparison.reductions.add(reduction)
+            elements.comparison.reductions.add("weighted" if elements.weighted else reduction)
     elif event.counts_alike:
         event.elements = elements
+    elif event.name in WEIGHTING and event.result_shape == elements.comparison.result_shape:
+        event.elements = replace(elements, weighted=True)
     elif not event.severed:  # what is only looked at does not count
         elements.comparison.reductions.add("none")
 
@@ -400,11 +480,17 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 
 def _calling_function() -> str:
     """Return the name of the function that called torch; for the forward of a module, the name of its class."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _says_nothing(frame.f_code):
+    return next(_callers(), "")
+
+
+def _callers() -> Iterator[str]:
+    """Yield the names of the functions on the stack, innermost first; for the forward of a module, its class."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not _says_nothing(frame.f_code):
+            name = frame.f_code.co_name
+            yield type(frame.f_locals.get("self")).__name__ if name == "forward" else name
         frame = frame.f_back
-    name = frame.f_code.co_name
-    return type(frame.f_locals.get("self")).__name__ if name == "forward" else name
 
 
 def _says_nothing(code: CodeType) -> bool:

@@ -20,6 +20,16 @@ _ANGLES = {"atan2": math.pi, "arctan2": math.pi, "angle": math.pi, "rad2deg": 18
 #: Full turns, as least and greatest value of what is measured in them.
 _TURNS = ((-math.pi, math.pi), (0.0, 2 * math.pi), (-180.0, 180.0), (0.0, 360.0))
 
+#: Quantities that go round, as components are named after them, and angles of joints, which do not.
+_ROUND = re.compile(
+    r"(?:^|[_.\W])(?:yaw|heading|azimuth|bearing|hue|angle|orientation|wind_dir\w*)s?(?:$|[_\W])", re.IGNORECASE
+)
+_WITH_A_STOP = re.compile(r"joint|knee|elbow|hip|pitch|incidence|steer", re.IGNORECASE)
+
+#: Part of a turn that angles have to span: a dozen of uniform ones do three times in four (the span of n has a Beta
+#: distribution, n − 1 and 2), and those of a narrow sector, in which nothing wraps around, do not.
+_MOST = 0.8
+
 #: How near to both ends of a turn data have to come: nothing else ends exactly there.
 _NEAR = 0.02
 
@@ -34,7 +44,23 @@ def circular_quantity(operation: Operation) -> str | None:
     halves = [_ANGLES[name] for operand in operation.operands if (name := made_by(operand)) in _ANGLES]
     if halves and data.overall.maximum - data.overall.minimum > halves[0]:
         return "an angle"
-    return "an angle" if _fills_a_turn(data) else None
+    named = all(map(_is_named_round, operation.components))
+    return "an angle" if _fills_a_turn(data) or (named and _spans_most_of_a_turn(data)) else None
+
+
+def _is_named_round(component: str) -> bool:
+    return bool(_ROUND.search(component)) and not _WITH_A_STOP.search(component)
+
+
+def _spans_most_of_a_turn(data: Operand) -> bool:
+    """Whether data stay within a turn and use most of it."""
+    values = data.overall
+    return any(
+        least - 1e-3 <= values.minimum
+        and values.maximum <= most + 1e-3
+        and values.maximum - values.minimum >= _MOST * (most - least)
+        for least, most in _TURNS
+    )
 
 
 def _is_hue(operand: Operand) -> bool:

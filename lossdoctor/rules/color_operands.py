@@ -66,10 +66,19 @@ def color_operand(operation: Operation) -> ColorOperand | None:
         if conversion := _conversion(operand):
             name, space = conversion
             channels = _color_channels(data or operand, space)
-            return ColorOperand(space, name, channels) if channels else None
+            return ColorOperand(space, name, _as_compared(operation, channels)) if channels else None
     if data is not None and _looks_like_lab(data):
-        return ColorOperand("lab", "", data.channels)
+        return ColorOperand("lab", "", _as_compared(operation, data.channels))
     return None
+
+
+def _as_compared(operation: Operation, channels: Sequence[Statistics]) -> tuple[Statistics, ...]:
+    """Return channels in the unit that they have when their difference is taken to its square or magnitude."""
+    factor = operation.arguments.get("factor", 1.0)
+    return tuple(
+        Statistics(factor * seen.minimum, factor * seen.maximum, factor * seen.mean, factor * seen.std)
+        for seen in channels
+    )
 
 
 def _conversion(operand: Operand) -> tuple[str, Space] | None:

@@ -11,7 +11,7 @@ from ..records import Finding, ObjectiveReport, Operation, Severity, Statistics
 from .base import Case, Expected, Rule, listing
 from .circles import circular_quantity
 from .distances import DISTANCES, data_side
-from .occurrences import Occurrence, is_whole, occurrences
+from .occurrences import Occurrence, is_weighted, is_whole, occurrences
 
 if TYPE_CHECKING:
     from ..config.schema import BuiltInColorComponent
@@ -39,8 +39,10 @@ class CircularQuantity(Rule):
 
     Recognised for built-in components by `space: hsv` with H among the channels. In user code by a conversion to HSV
     or HLS that the operands came through; by `atan2`, `angle` or `rad2deg` as the last operation before a plain
-    distance, where the targets span more than half a turn; or by targets of one quantity that fill a full turn (±π,
-    0…2π, ±180, 0…360) to 2 % at both ends. Differences that are wrapped before they are averaged are left alone.
+    distance, where the targets span more than half a turn; by targets of one quantity that fill a full turn (±π,
+    0…2π, ±180, 0…360) to 2 % at both ends; or by the component's name (yaw, heading, azimuth, bearing, hue, angle, …),
+    where the targets stay within a turn and span four fifths of it: what a few uniform samples do. Joint angles, which
+    have a stop, are no circle. Differences that are wrapped before they are averaged are left alone; a mask wraps none.
 
     Remedy: compare sine and cosine, or 1 - cos(a - b), or wrap the difference with remainder(d + π, 2π) - π; colours
     in LAB, where nothing wraps around.
@@ -119,7 +121,8 @@ def _in_lab(name: str, component: Any) -> dict[str, Any]:
 
 
 def _on_a_line(operation: Operation) -> OnALine | None:
-    if operation.name not in DISTANCES or not is_whole(operation) or not operation.operands:
+    averaged = is_whole(operation) or is_weighted(operation)
+    if operation.name not in DISTANCES or not averaged or not operation.operands:
         return None
     if (quantity := circular_quantity(operation)) is None:
         return None

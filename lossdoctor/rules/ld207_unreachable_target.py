@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..records import Finding, Severity, Statistics
-from .activations import BoundedPrediction, bounded_predictions, describe_support
+from ..records import Finding, Operand, Operation, Severity, Statistics
+from .activations import SUPPORTS, BoundedPrediction, bounded_predictions, describe_support
 from .base import Case, Rule, percent
-from .occurrences import Occurrence
+from .occurrences import Occurrence, occurrences
+from .origins import made_by
 
 #: Part of the range (of the targets' own, where the range has no end) that targets have to go beyond it. Resizing
 #: overshoots by a tenth, and random labels up to 1.2 are an old trick of GAN training.
@@ -29,12 +30,22 @@ class Unreachable:
 
 
 @dataclass(frozen=True)
+class OneSidedLogits:
+    """Logits of one sign, and labels that need the other."""
+
+    activation: str
+    positive: bool  #: else negative
+    labels: Operand = field(compare=False)
+
+
+@dataclass(frozen=True)
 class UnreachableTarget(Rule):
     """The output ends in an activation whose range leaves out a part of the targets.
 
     A ReLU before signed targets (the a and b of LAB, normals, standardised values), a sigmoid before targets up to 10,
     a softplus before logarithms: whatever the weights, those targets are never met, and the output sits at the end of
-    its range, where the gradient vanishes.
+    its range, where the gradient vanishes. A ReLU before a binary cross-entropy with logits is the same fault: no
+    logit is ever negative, so no probability ever falls below one half.
 
     Judged by what the last operation before the comparison can give, not by what the untrained network happens to
     give. That a part of the targets lies beyond, and not single values that resizing or noise carried there, follows
@@ -62,6 +73,26 @@ class UnreachableTarget(Rule):
         """Yield a finding for every activation with targets beyond its range."""
         for found in bounded_predictions(case, self._unreachable):
             yield self._report(found)
+        for logits in occurrences(case, _one_sided_logits):
+            yield self._logits(logits)
+
+    def _logits(self, found: Occurrence[OneSidedLogits]) -> Finding:
+        activation, labels = found.cause.activation, found.cause.labels.overall
+        sign, side = ("negative", "below") if found.cause.positive else ("positive", "above")
+        return self.finding(
+            found.components,
+            f"{found.does('take')} the output of {activation} for logits, which is never {sign}: no probability "
+            f"falls {side} 0.5, with labels in {labels.minimum:.3g} … {labels.maximum:.3g} (mean {labels.mean:.3g})",
+            objective=found.objective,
+            evidence={
+                "activation": activation,
+                "activation_range": describe_support(activation),
+                "target": [labels.minimum, labels.maximum],
+                "target_mean": labels.mean,
+            },
+            remedy=f"Give the loss the output of the last layer itself: no {activation} in between.",
+            location=found.location,
+        )
 
     def _unreachable(self, seen: BoundedPrediction) -> Unreachable | None:
         """Return the worst of the channels that lie beyond the range."""
@@ -103,6 +134,23 @@ class UnreachableTarget(Rule):
             "or scale the targets to its range.",
             location=found.location,
         )
+
+
+def _one_sided_logits(operation: Operation) -> OneSidedLogits | None:
+    """Return logits that an activation keeps on one side of 0, where some of the labels lie on the other of 0.5."""
+    operands = {operand.name: operand for operand in operation.operands}
+    logits, labels = operands.get("input"), operands.get("target")
+    if operation.name != "binary_cross_entropy_with_logits" or logits is None or labels is None:
+        return None
+    activation = made_by(logits)
+    least, most = SUPPORTS.get(activation, (-math.inf, math.inf))
+    positive, negative = least >= 0 and most > 1, most <= 0
+    # What ends at 1, a sigmoid or softmax, is a double activation.
+    if positive and logits.overall.minimum >= 0 and labels.overall.minimum < 0.5:
+        return OneSidedLogits(activation, positive=True, labels=labels)
+    if negative and logits.overall.maximum <= 0 and labels.overall.maximum > 0.5:
+        return OneSidedLogits(activation, positive=False, labels=labels)
+    return None
 
 
 def share_beyond(values: Statistics, least: float, most: float) -> float:

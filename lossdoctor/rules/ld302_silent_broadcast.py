@@ -53,7 +53,9 @@ class SilentBroadcast(Rule):
     error twice the variance of the targets). torch warns of it, once, for its own losses.
 
     Recognised by the shapes: the operands differ in their number of dimensions, the broadcast result has more elements
-    than either, and without the dimensions of size 1 they fit element by element. Left alone are differences of all
+    than either, and without the dimensions of size 1 they fit element by element. The same happened one step earlier
+    where one of torch's losses gets [N, 1] and [N, N]: a reward of shape [N] was added to a value of [N, 1]. Left alone
+    are differences of all
     pairs that are meant (as many dimensions on both sides, [N, 1, D] and [1, M, D]; two predictions; a tensor and
     itself; pairs of vectors whose differences are used one by one), a target that is the same everywhere, and a map
     per image added to one per pixel. A first batch of one sample hides it.
@@ -102,8 +104,10 @@ def _accident(operation: Operation) -> Broadcast | None:
     if operation.name not in _LOSSES and not _matches_by_hand(operation, a, b):
         return None
     result = broadcast(a.shape, b.shape)
-    if len(a.shape) == len(b.shape) or result is None or not _differ(a, b):
+    if result is None or not _differ(a, b):
         return None
+    if len(a.shape) == len(b.shape):
+        return _widened_before(operation, a, b, result)
     most = max(math.prod(a.shape), math.prod(b.shape))
     fits_squeezed = broadcast(_squeezed(a.shape), _squeezed(b.shape)) is not None
     if math.prod(result) <= most or not fits_squeezed:
@@ -111,6 +115,15 @@ def _accident(operation: Operation) -> Broadcast | None:
     target = b if a.requires_grad else a
     squares = operation.name in ("mse_loss", "squared difference") and operation.arguments.get("reduction") == "mean"
     return Broadcast(a.shape, b.shape, result, operation.name, target.overall.std**2 if squares else None)
+
+
+def _widened_before(operation: Operation, a: Operand, b: Operand, result: Shape) -> Broadcast | None:
+    """Return the broadcast that made one side a square of samples by samples, before it was compared with a column."""
+    column, square = sorted((a, b), key=lambda side: math.prod(side.shape))
+    samples = column.shape[0] if column.shape else 0
+    if operation.name not in _LOSSES or column.shape != (samples, 1) or square.shape != (samples, samples):
+        return None
+    return Broadcast(a.shape, b.shape, result, operation.name, None) if samples > 1 else None
 
 
 def _matches_by_hand(operation: Operation, a: Operand, b: Operand) -> bool:

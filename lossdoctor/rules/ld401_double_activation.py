@@ -17,6 +17,9 @@ from .origins import operations_before
 #: soft_margin_loss, log(1 + exp(−y x)), is one of labels ±1.
 _APPLY_SIGMOID = frozenset({"binary_cross_entropy_with_logits", "multilabel_soft_margin_loss", "soft_margin_loss"})
 
+#: The second activations themselves, where they are not part of one of torch's losses.
+_SECOND = frozenset({"sigmoid", "hardsigmoid", "logsigmoid", "softmax", "log_softmax"})
+
 #: Operations that leave probabilities what they are.
 _KEEPING = frozenset({"clamp", "clip", "nan_to_num", "interpolate", "upsample"})
 
@@ -43,6 +46,9 @@ class DoubleActivation(Rule):
     10 classes and 5.91 for 1000, and a binary one not below 0.693 for negatives and 0.313 for positives, however good
     the prediction is. The gradient passes two flat functions. Training goes on, slowly, and ends early.
 
+    The same goes for a sigmoid or softmax that a loss of probabilities (Dice, Jaccard) applies to what has one already:
+    what comes out of a second sigmoid lies between 0.5 and 0.731.
+
     Recognised by what the input of the loss came straight out of, clamping and resizing aside, or, for a
     cross-entropy, by rows that are not negative and add up to 1. log_softmax twice changes nothing and is no fault,
     nor is the logarithm of probabilities.
@@ -60,7 +66,22 @@ class DoubleActivation(Rule):
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every activation that is applied twice."""
         for found in occurrences(case, _applied_twice):
-            yield self._report(found)
+            yield self._by_hand(found) if found.cause.loss in _SECOND else self._report(found)
+
+    def _by_hand(self, found: Occurrence[DoubleApplication]) -> Finding:
+        cause = found.cause
+        return self.finding(
+            found.components,
+            f"{found.does('put')} a {cause.loss} behind a {cause.activation}: {_describe_range(cause)}",
+            objective=found.objective,
+            evidence={
+                "activation": cause.activation,
+                "applied_again": cause.loss,
+                "input": [cause.given.overall.minimum, cause.given.overall.maximum],
+            },
+            remedy=f"Drop the {cause.activation} or the {cause.loss}.",
+            location=found.location,
+        )
 
     def _report(self, found: Occurrence[DoubleApplication]) -> Finding:
         cause = found.cause
@@ -95,6 +116,14 @@ def _describe_floor(cause: DoubleApplication) -> str:
     return f"with {cause.classes} classes it cannot fall below {floor(cause.classes):.3f}"
 
 
+def _describe_range(cause: DoubleApplication) -> str:
+    """Return what a second activation makes of probabilities."""
+    if "sigmoid" in cause.loss:
+        return "no probability can fall below 0.5 or rise above 0.731"
+    least, most = 1 / (1 + (cause.classes - 1) * math.e), math.e / (math.e + cause.classes - 1)
+    return f"with {cause.classes} classes no probability can fall below {least:.3g} or rise above {most:.3g}"
+
+
 def _applied_twice(operation: Operation) -> DoubleApplication | None:
     """Return the activation that a loss repeats, None where it was given logits."""
     given = next((operand for operand in operation.operands if operand.name == "input"), None)
@@ -104,6 +133,8 @@ def _applied_twice(operation: Operation) -> DoubleApplication | None:
     if operation.name in _APPLY_SIGMOID:
         return DoubleApplication(activation, operation.name, 2, given) if activation else None
     classes = given.shape[1] if len(given.shape) > 1 else math.prod(given.shape)
+    if operation.name in _SECOND:
+        return DoubleApplication(activation, operation.name, classes, given) if activation else None
     if operation.name != "cross_entropy" or classes < 2:
         return None
     if activation is None and _adds_up_to_one(given):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import balance
-from ..records import Finding, ObjectiveGradients, Operation, Output, Severity, Statistics
+from ..records import DeadEnd, Finding, ObjectiveGradients, Operation, Output, Severity, Statistics
 from .base import Case, Rule
 
 
@@ -16,13 +16,15 @@ class ZeroGradient(Rule):
     """A component is attached to the model, but its gradient is exactly zero in every batch.
 
     Usual causes: a clamp whose every element lies beyond the limit; a dead ReLU before the output; both operands the
-    same tensor (prediction against prediction); a hinge that is met everywhere (`-relu(D(G(z)))` while the
-    discriminator wins); rounding. It is an error without a threshold: "exactly zero" means that no weight can move,
+    same tensor (prediction against prediction); a hinge on the wrong side (`-relu(D(G(z)))` while the discriminator
+    wins); rounding. It is an error without a threshold: "exactly zero" means that no weight can move,
     whatever the learning rate.
 
-    Not an error but a note: a component with the role `regularizer`, and a layer that starts at zero (a usual
-    initialisation), which lets no gradient through until it has moved, or makes an output at which the loss is flat.
-    Such a layer excuses nothing where the loss is flat at an output that varies: then the loss itself is at fault.
+    Not an error but a note: a component with the role `regularizer`; one that is as low as it can be, because what is
+    flat is the end that descending leads to (a hinge max(0, 1 - x) that is met everywhere, a KL divergence below its
+    free bits); and a layer that starts at zero (a usual initialisation), which lets no gradient through until it has
+    moved, or makes an output at which the loss is flat. Such a layer excuses nothing where the loss is flat at an
+    output that varies: then the loss itself is at fault.
 
     Remedy: use the unclamped prediction in the loss, a leaky activation, or the right tensor.
     """
@@ -46,28 +48,30 @@ class ZeroGradient(Rule):
         name, batches = gradients.components[k], len(gradients.values)
         operations = case.operations(gradients.name, name)
         zero_layers = _blocking_layers(case, gradients, k, operations)
+        dead_end = _dead_end(case, gradients.name, name)
+        excused = bool(zero_layers) or (dead_end is not None and dead_end.met)
         message = (
             f"the gradient of {name} is exactly zero in {f'all {batches} batches' if batches > 1 else 'the batch'}"
         )
-        if zero_layers:
-            message += f": {zero_layers[0]} starts at zero, which lets no gradient through until it has moved"
-        elif cause := _cause(operations):
+        if cause := _starts_at_zero(zero_layers) or _cause(operations) or _ends(dead_end):
             message += f": {cause}"
         return self.finding(
             [name],
             message,
             objective=gradients.name,
-            severity=Severity.NOTE if zero_layers or gradients.roles[k] == "regularizer" else Severity.ERROR,
+            severity=Severity.NOTE if excused or gradients.roles[k] == "regularizer" else Severity.ERROR,
             evidence={
                 "values": [batch[k] for batch in gradients.values],
                 "grad_norm": 0.0,
                 **({"zero_initialised": zero_layers} if zero_layers else {}),
+                **({"ends_at": dead_end.operation} if dead_end else {}),
             },
             remedy="Nothing for now: a few training steps decide."
-            if zero_layers
+            if excused
             else "Compare the prediction before it is clamped or saturated, and check that the right tensors are "
             "compared.",
-            location=next((operation.location for operation in operations if operation.location), None)
+            location=(dead_end.location if dead_end else None)
+            or next((operation.location for operation in operations if operation.location), None)
             or case.locate_component(name),
         )
 
@@ -86,6 +90,27 @@ def _blocking_layers(case: Case, gradients: ObjectiveGradients, k: int, operatio
     flat = bool(at_output) and not any(at_output)
     could_be_why = not flat or not outputs or any(map(_is_constant, outputs)) or any(map(_compares_itself, operations))
     return layers if could_be_why else []
+
+
+def _dead_end(case: Case, objective: str, component: str) -> DeadEnd | None:
+    """Return where the examination saw a component's gradient end, None where it did not look or saw nothing."""
+    for dead_end in (case.examination.dead_ends if case.examination else None) or ():
+        if (dead_end.objective, dead_end.component) == (objective, component):
+            return dead_end
+    return None
+
+
+def _starts_at_zero(layers: Sequence[str]) -> str:
+    return f"{layers[0]} starts at zero, which lets no gradient through until it has moved" if layers else ""
+
+
+def _ends(dead_end: DeadEnd | None) -> str:
+    """Return what an operation does to a gradient that ends there."""
+    if dead_end is None:
+        return ""
+    if dead_end.met:
+        return f"{dead_end.operation} holds it at its least, so that there is nothing left to lower"
+    return f"it ends at {dead_end.operation}, which is flat for everything that enters it"
 
 
 def _cause(operations: Sequence[Operation]) -> str:

@@ -41,8 +41,9 @@ class DegenerateData(Rule):
     - NaN or infinity, where a component is not finite either. What the loss masks out does no harm.
 
     Not reported is what is constant or repeated by nature: labels, time steps and coordinates (fewer than 16 elements
-    a sample), conditioning inputs and latents, masks that are empty in some samples, the zeros and ones that a
-    discriminator or a residual is compared with, and copies of samples with few distinct values.
+    a sample), conditioning inputs and latents, masks that are empty in some samples, a zero or one for each sample that
+    a discriminator or a residual is compared with, and copies of samples with few distinct values (measured ones do not
+    repeat themselves, however few values a batch of copies holds).
 
     Remedy: look at the samples, then repair the loader or remove the files.
 
@@ -93,7 +94,7 @@ class DegenerateData(Rule):
 
     def _copies(self, case: Case, data: DataFacts) -> Iterator[Finding]:
         shares = [copies / size for copies, size in zip(data.copies, data.batch_sizes, strict=False) if size > 3]
-        repeats_by_nature = all(entry.distinct <= self.distinct_values for entry in data.entries)
+        repeats_by_nature = all(map(self._is_discrete, data.entries))
         if not shares or min(shares) < self.copied_share or repeats_by_nature:
             return
         copies, samples = sum(data.copies), sum(data.batch_sizes)
@@ -105,6 +106,12 @@ class DegenerateData(Rule):
             "Check that the data set uses the index it is asked for, and that no random generator is seeded again for "
             "every sample.",
         )
+
+    def _is_discrete(self, entry: BatchEntry) -> bool:
+        """Whether an entry has few values, and not because all there is are the copies of a few measured samples."""
+        measured = "float" in entry.dtype and entry.elements >= LABEL_ELEMENTS
+        of_few_samples = entry.elements <= 2 * entry.distinct <= 4 * entry.elements
+        return entry.distinct <= self.distinct_values and not (measured and of_few_samples)
 
     def _constant_input(self, case: Case, entry: BatchEntry) -> Iterator[Finding]:
         if entry.elements < LABEL_ELEMENTS or entry.constant < max(2, self.constant_share * entry.samples):
@@ -189,4 +196,6 @@ def _is_learned(case: Case, entry: BatchEntry, main: BatchEntry) -> bool:
         return bool(comparisons) or (not traced and entry.name == "target")
     if entry.samples < LEAST_SAMPLES or not entry.name.startswith("target"):
         return False
-    return any(name in CLASS_LOSSES or entry.value not in USUAL_CONSTANTS for name in comparisons)
+    is_series = len(entry.shape) == 1 and entry.elements >= LABEL_ELEMENTS
+    unusual = entry.value not in USUAL_CONSTANTS or is_series
+    return any(name in CLASS_LOSSES or unusual for name in comparisons)

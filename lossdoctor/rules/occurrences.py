@@ -45,4 +45,9 @@ def occurrences(case: Case, recognize: Callable[[Operation], Cause | None]) -> I
 
 def is_whole(operation: Operation) -> bool:
     """Return whether every element of a comparison counts alike: none is masked, weighted or looked at by itself."""
-    return operation.arguments.get("reduction") != "none"
+    return operation.arguments.get("reduction") not in ("none", "weighted")
+
+
+def is_weighted(operation: Operation) -> bool:
+    """Return whether the elements of a comparison were averaged with weights, or under a mask, and nothing else."""
+    return operation.arguments.get("reduction") == "weighted"

@@ -299,7 +299,7 @@ class TestEdges:
     @pytest.mark.parametrize(
         ("model", "data", "function", "component", "edge", "operation", "mark"),
         [
-            ("Denoiser", "batches", "root_of_squares", "distance", "equals the target", "sqrt", "# fault: sqrt"),
+            ("Denoiser", "batches", "root_of_squares", "distance", "equals its target", "sqrt", "# fault: sqrt"),
             ("Denoiser", "batches", "relative", "relative", "black", "div", "# fault: div"),
             ("Denoiser", "batches", "per_sample_mask", "masked", "empty mask", "div", "# fault: empty"),
             ("Wave", "tones", "log_spectrum", "spectrum", "silent", "log", "# fault: log"),

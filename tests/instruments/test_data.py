@@ -22,6 +22,8 @@ class TestEntries:
             ({"image": torch.rand(4, 3), "file": ["a"] * 4}, ["image"]),
             ((torch.rand(4, 3), {"mask": torch.rand(4), "scale": 2.0}), ["input", "target.mask"]),
             ((torch.rand(4, 3), torch.rand(7), torch.tensor(1.0)), ["input"]),  # not one row for every sample
+            ([torch.rand(4, 3), [torch.rand(4), torch.rand(4, 2)]], ["input", "target[0]", "target[1]"]),
+            ([torch.rand(2, 3), [torch.rand(2, 4), torch.rand(5, 4)]], ["input"]),  # boxes of every image
             ([{"boxes": torch.rand(4, 4)}, {"boxes": torch.rand(2, 4)}], []),
             ("text", []),
         ],

@@ -47,8 +47,9 @@ def trace(step, batches=None, model=None):
 
 
 def trace_one(compare, *batches, model=None):
-    """Return the only operation of a loss (prediction, target) -> scalar."""
-    (operation,) = trace(lambda model, batch: {"loss": compare(model(batch[0]), batch[1])}, batches or None, model)
+    """Return the only operation of a loss (prediction, target) -> scalar, conversions of colours aside."""
+    operations = trace(lambda model, batch: {"loss": compare(model(batch[0]), batch[1])}, batches or None, model)
+    (operation,) = [operation for operation in operations if operation.name != "color conversion"]
     return operation
 
 
@@ -252,7 +253,9 @@ class TestArguments:
             (lambda p, t: ((p - t) ** 2).mean(dim=(1, 2, 3)).mean(), "mean"),
             (lambda p, t: (1 - F.cosine_similarity(p, t)).mean(), "mean"),
             (lambda p, t: with_a_log_line(F.l1_loss(p, t, reduction="none")).mean(), "mean"),
-            (lambda p, t: (F.l1_loss(p, t, reduction="none") * (t > 0)).mean(), "none"),
+            (lambda p, t: (F.l1_loss(p, t, reduction="none") * (t > 0)).mean(), "weighted"),
+            (lambda p, t: ((p - t).pow(2) * (t > 0)).sum() / 7, "weighted"),
+            (lambda p, t: (F.l1_loss(p, t, reduction="none") * (t > 0)).clamp(max=1).mean(), "none"),
             (lambda p, t: ((p - t) * (t > 0)).abs().mean(), "none"),
             (lambda p, t: ((p - t)[:, :1]).abs().mean(), "none"),
             (lambda p, t: (p - t).abs()[t > 0].mean(), "none"),
@@ -363,6 +366,18 @@ class TestHandWritten:
 
         trace_one(rolled_out)
         assert len(looked) == 2
+
+
+class TestSums:
+    """A sum that is widened by its shapes is a comparison too: a residual u + f."""
+
+    def test_of_different_shapes(self):
+        operation = trace_one(lambda p, t: (p[:, :1] + t[:, 0]).pow(2).mean())
+        assert operation.name == "squared difference"
+        assert [len(side.shape) for side in operation.operands] == [4, 3]
+
+    def test_of_one_shape(self):
+        assert trace(lambda model, batch: {"loss": (model(batch[0]) + batch[1]).pow(2).mean()}, None, None) == ()
 
 
 class TestAttribution:
@@ -816,6 +831,22 @@ class TestCuts:
 
         lines = {op.components: op.location.line for op in trace(step) if op.cuts_gradient}
         assert lines == {("total.first",): line_of(step, "# first"), ("total.second",): line_of(step, "# second")}
+
+
+class TestIndices:
+    def test_of_a_maximum_end_the_gradient_and_its_values_do_not(self):
+        (cut,) = [
+            operation
+            for operation in trace(lambda model, batch: dict(zip("ab", by_maximum(model(batch[0])))), None, None)
+            if operation.cuts_gradient
+        ]
+        assert (cut.name, cut.components) == ("max", ("total.b",))
+        assert cut.location.line == line_of(by_maximum, "max(1)")
+
+
+def by_maximum(output):
+    values, indices = output.flatten(1).max(1)
+    return values.mean(), indices.float().mean()
 
 
 class TestLeavesNoTrace:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lossdoctor.records import Severity
@@ -18,6 +20,7 @@ from .cases import (
     spread,
     the_finding,
 )
+from .traced import loss_of, side
 
 STEP = {"step": "my_project.train:losses"}
 
@@ -155,3 +158,71 @@ class TestDataRange:
 
     def test_range_factor_is_an_option(self):
         assert check("LD203", ssim(data_range=2)[1], range_factor=2.0) == []
+
+
+TWICE = operand(*(spread(0, 65_025),) * 3)
+BOXES = operand(spread(0, 90), spread(0, 80), spread(20, 128), spread(30, 120), shape=(12, 4))
+
+
+class TestOtherScales:
+    def test_multiplied_by_255_twice(self):
+        finding = the_finding("LD203", pixels(TWICE))
+        assert finding.severity is Severity.ERROR
+        assert "twice" in finding.message
+
+    def test_boxes_in_pixels(self):
+        finding = the_finding("LD203", pixels(BOXES, name="squared difference"))
+        assert finding.severity is Severity.ERROR
+        assert "boxes in pixels" in finding.message
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            operand(*(spread(0, 1),) * 4, shape=(12, 4)),  # normalised
+            operand(spread(0, 3), spread(0, 3), spread(0, 3.4), spread(0, 4), shape=(12, 4)),  # in anchors
+            operand(spread(20, 128), spread(0, 80), spread(0, 90), spread(30, 120), shape=(12, 4)),  # no boxes
+            operand(spread(-40, 90), *(spread(0, 120),) * 3, shape=(12, 4)),
+        ],
+    )
+    def test_other_rows_of_four(self, data):
+        assert check("LD203", pixels(data)) == []
+
+    @pytest.mark.parametrize("data", [PHOTO_255, BOXES])
+    def test_a_difference_that_is_divided_by_the_range(self, data):
+        facts = gradients(pix=(60.0, 0.999), other=(1.0, 0.001))
+        compared = operation("absolute difference", PREDICTION, data, of="pix")
+        scaled = replace(compared, arguments={"factor": 1 / data.overall.maximum})
+        assert check("LD203", case(facts, operations=[scaled], config=STEP)) == []
+
+    def test_images_that_enter_a_conversion_of_colours(self):
+        facts = gradients(pix=(60.0, 0.999), other=(1.0, 0.001))
+        entered = replace(operation("color conversion", PHOTO_255, of="pix"), arguments={"function": "rgb_to_lab"})
+        finding = the_finding("LD203", case(facts, operations=[entered], config=STEP))
+        assert "rgb_to_lab" in finding.message
+        assert finding.evidence["maximum"] == 255
+
+
+def means(largest, data_range):
+    return loss_of("ssim", side(0, largest, grad=True), data_range=data_range)
+
+
+class TestConstantsOfSsim:
+    @pytest.mark.parametrize(
+        ("largest", "data_range", "consequence"),
+        [(1.4, 255.0, "blunts"), (2 * 250.0**2, 1.0, "noise"), (2 * 6e4**2, 255.0, "noise")],
+        ids=["255 on [0, 1]", "1 on [0, 255]", "255 on 65,025"],
+    )
+    def test_another_range(self, largest, data_range, consequence):
+        finding = the_finding("LD203", means(largest, data_range))
+        assert finding.severity is Severity.WARNING
+        assert finding.components == ("loss",)
+        assert consequence in finding.message
+        assert finding.evidence["data_range"] == data_range
+
+    @pytest.mark.parametrize(
+        ("largest", "data_range"),
+        [(1.9, 1.0), (0.02, 1.0), (1.9, 2.0), (2 * 200.0**2, 255.0), (0.0, 1.0)],
+        ids=["bright", "dark: means of a tenth", "[-1, 1]", "8 bits", "black"],
+    )
+    def test_its_own_range(self, largest, data_range):
+        assert check("LD203", means(largest, data_range)) == []

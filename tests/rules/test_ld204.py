@@ -5,6 +5,7 @@ import pytest
 from lossdoctor.records import Output, Severity
 
 from .cases import case, check, gradients, spread, the_finding
+from .traced import loss_of, prediction, side
 
 LOSS = {"components": {"features": {"term": "perceptual", "pretrained": "random"}, "l1": {"term": "l1"}}}
 STEP = {"step": "my_project.train:losses"}
@@ -37,8 +38,37 @@ def test_other_terms_have_no_loss_network():
     assert check("LD204", perceptual(spread(-1, 1), config={"components": {"l1": {"term": "l1"}}})) == []
 
 
-def test_networks_of_user_code_normalise_as_they_please():
+def test_targets_of_user_code_say_nothing_of_what_enters_its_networks():
     assert check("LD204", perceptual(spread(-1, 1), config=STEP)) == []
+
+
+def fed(images):
+    return loss_of("loss network", images, network="VGG")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "mistake"),
+    [
+        (0.0, 1.0, "not normalised"),
+        (0.02, 1.04, "not normalised"),
+        (-1.0, 1.0, "normalised to [-1, 1]"),
+        (0.066, 2.64, "never negative"),  # LPIPS given [0, 1]
+        (-6.5, 2.64, "twice"),  # LPIPS given [-3, 1]
+        (-11.3, 9.9, "twice"),
+        (0.0, 255.0, "255"),
+    ],
+)
+def test_what_enters_a_network_of_user_code(low, high, mistake):
+    finding = the_finding("LD204", fed(side(low, high, shape=(4, 3, 64, 64))))
+    assert finding.severity is Severity.WARNING
+    assert finding.components == ("loss",)
+    assert mistake in finding.message
+    assert "VGG" in finding.message
+
+
+@pytest.mark.parametrize("images", [side(-2.12, 2.64), side(-1.9, 1.5), side(-2.5, 3.0), prediction(0, 1, "sigmoid")])
+def test_normalised_images_and_predictions_which_may_be_anywhere(images):
+    assert check("LD204", fed(images)) == []
 
 
 def test_a_component_with_weight_0_is_left_out():

@@ -6,7 +6,7 @@ import pytest
 
 from lossdoctor.records import Severity
 
-from .cases import after_fix, case, check, gradients, operand, spread, the_finding
+from .cases import after_fix, case, check, gradients, operand, operation, spread, the_finding
 from .traced import loss_of, prediction, target
 
 HSV = {"term": "mse", "space": "hsv"}
@@ -144,3 +144,28 @@ class TestAngle:
     )
     def test_what_need_not_wrap_around(self, output, data, reduction):
         assert check("LD205", loss_of("mse_loss", output, data, reduction=reduction)) == []
+
+
+class TestNames:
+    """Few samples do not come near both ends; what the component is called helps."""
+
+    def case_of(self, name, low, high):
+        facts = gradients(**{name: (1.0, 1.0), "other": (1.0, 1.0)})
+        return case(facts, operations=[operation("l1_loss", HEADING, turn(low, high), of=name)])
+
+    @pytest.mark.parametrize("name", ["yaw", "head_heading", "loss_azimuth", "orientation"])
+    def test_a_quantity_that_goes_round(self, name):
+        assert the_finding("LD205", self.case_of(name, -2.9, 2.7)).components == (name,)
+
+    @pytest.mark.parametrize(
+        ("name", "low", "high"),
+        [
+            ("joint_angles", -2.9, 2.7),
+            ("depth", 0.1, 6.0),
+            ("yaw", -1.0, 1.0),
+            ("heading", -3.5, 2.9),
+            ("hues_and_cries", 0.0, 1.0),
+        ],
+    )
+    def test_one_that_does_not(self, name, low, high):
+        assert check("LD205", self.case_of(name, low, high)) == []

@@ -181,3 +181,30 @@ class TestShareBeyond:
     def test_is_exact_for_two_values(self):
         values = np.array([0.0, 0.0, 0.0, 4.0])
         assert share_beyond(statistics(values), 0, 1) == pytest.approx(0.25)
+
+
+LABELS = target(0, 1, mean=0.3, std=0.45, shape=SHAPE)
+
+
+class TestLogits:
+    @pytest.mark.parametrize(("activation", "values"), [("relu", (0, 0.7)), ("logsigmoid", (-3, -0.1))])
+    def test_of_one_sign(self, activation, values):
+        logits = prediction(*values, activation, "linear", shape=SHAPE)
+        finding = the_finding("LD207", loss_of("binary_cross_entropy_with_logits", logits, LABELS))
+        assert finding.severity is Severity.ERROR
+        assert activation in finding.message
+        assert "0.5" in finding.message
+        assert finding.evidence["target_mean"] == 0.3
+
+    @pytest.mark.parametrize(
+        ("logits", "labels"),
+        [
+            (prediction(-2, 2, "linear", shape=SHAPE), LABELS),
+            (RELU, target(1, 1, shape=SHAPE)),  # real, says a generator
+            (prediction(-1, 2, "relu", "linear", shape=SHAPE), LABELS),  # there was more to it
+            (SIGMOID, LABELS),  # LD401
+        ],
+        ids=["of both", "labels of one side", "shifted since", "a sigmoid"],
+    )
+    def test_of_both_signs_and_of_other_rules(self, logits, labels):
+        assert check("LD207", loss_of("binary_cross_entropy_with_logits", logits, labels)) == []

@@ -57,6 +57,13 @@ class TestFires:
     def test_a_loss_of_torch_however_it_is_reduced(self):
         assert check("LD302", shapes((16, 1), (16,), reduction="none"))
 
+    def test_a_target_that_was_widened_before(self):
+        assert "[16, 1] with [16, 16]" in the_finding("LD302", shapes((16, 1), (16, 16))).message
+
+    @pytest.mark.parametrize(("first", "second"), [((16, 1), (16, 5)), ((1, 1), (1, 1))])
+    def test_several_targets_of_a_sample_are_meant(self, first, second):
+        assert check("LD302", shapes(first, second)) == []
+
 
 class TestSilent:
     @pytest.mark.parametrize(

@@ -116,3 +116,11 @@ class TestFloor:
         assert losses.min() >= floor(classes) - 1e-9
         one_hot = np.eye(classes)[0]
         assert math.log(np.exp(one_hot).sum()) - one_hot[0] == pytest.approx(floor(classes))
+
+
+@pytest.mark.parametrize(("second", "limits"), [("sigmoid", "0.731"), ("softmax", "0.475")])
+def test_a_second_activation_in_a_loss_written_by_hand(second, limits):
+    finding = the_finding("LD401", loss_of(second, prediction(0, 1, "softmax", "conv2d", shape=(4, 4, 8, 8))))
+    assert finding.severity is Severity.ERROR
+    assert f"a {second} behind a softmax" in finding.message
+    assert limits in finding.message

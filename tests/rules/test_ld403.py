@@ -35,6 +35,7 @@ DOWN, UP = Slope(-0.1, -0.1, uniform=True), Slope(0.1, 0.1, uniform=True)
         ("cosine_similarity", UP, 1.0),
         ("squared difference", DOWN, 1.0),
         ("kl_div", DOWN, 0.01),
+        ("overlap", UP, 1.0),
     ],
 )
 def test_wrong(name, slope, weight):
@@ -101,6 +102,18 @@ def test_what_it_compares_is_looked_at_before_what_it_answers():
     facts = compared("mse_loss", UP)
     examination = replace(facts.examination, directions=answered((RISING,), (WRONG,)).examination.directions)
     assert check("LD403", replace(facts, examination=examination)) == []
+
+
+@pytest.mark.parametrize(
+    ("slope", "wrong"),
+    [(Slope(-0.2, -0.1, uniform=False), True), (Slope(-0.2, 0.1, uniform=False), False), (UP, False)],
+    ids=["every element, unevenly", "some elements", "none"],
+)
+def test_where_elements_lead_away_unevenly_the_answers_decide(slope, wrong):
+    """A mean of logarithms weighs its samples differently; so do advantages, which the answers tell apart."""
+    facts = compared("squared difference", slope)
+    examination = replace(facts.examination, directions=answered((RISING,), (WRONG,)).examination.directions)
+    assert bool(check("LD403", replace(facts, examination=examination))) is wrong
 
 
 def test_an_imperfect_optimum_is_its_symptom():

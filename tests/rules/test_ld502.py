@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossdoctor.records import Output, ParameterFacts, Severity
+from lossdoctor.records import DeadEnd, Location, Output, ParameterFacts, Severity
 
 from .cases import PHOTO, PREDICTION, case, check, gradients, operand, operation, spread, the_finding
 
@@ -111,3 +111,22 @@ class TestZeroInitialisedLayers:
     def test_without_knowing_the_output_it_is_believed(self):
         assert self.severity(dead(at_output=0.0)) is Severity.NOTE
         assert self.severity(dead(), outputs=(VARYING,)) is Severity.NOTE
+
+
+def test_names_where_the_gradient_ends():
+    end = DeadEnd("total", "b", "relu", met=False, location=Location("gan.py", 12))
+    finding = the_finding("LD502", case(dead(), dead_ends=(end,)))
+    assert finding.severity is Severity.ERROR
+    assert "relu" in finding.message
+    assert finding.location == end.location
+
+
+def test_a_hinge_that_is_met_has_nothing_left_to_lower():
+    finding = the_finding("LD502", case(dead(), dead_ends=(DeadEnd("total", "b", "clamp", met=True),)))
+    assert finding.severity is Severity.NOTE
+    assert "least" in finding.message
+
+
+def test_a_dead_end_of_another_component_says_nothing():
+    finding = the_finding("LD502", case(dead(), dead_ends=(DeadEnd("total", "a", "clamp", met=True),)))
+    assert finding.severity is Severity.ERROR

@@ -27,6 +27,24 @@ def compared_with(value, name="mse_loss"):
     return operation(name, operand(spread(-1, 1), grad=True), operand(spread(value, value, std=0.0)), of="a")
 
 
+class TestSeries:
+    """Measured vectors, whose few values are those of one sample."""
+
+    SERIES = BatchEntry("input", (24,), "float32", samples=32, distinct=24)
+
+    def test_copies_of_one(self):
+        assert the_finding("LD802", seen(self.SERIES, copies=(7,) * 4)).evidence["copies"] == [7, 7, 7, 7]
+
+    @pytest.mark.parametrize("entry", [replace(SERIES, distinct=2), replace(SERIES, dtype="int64")])
+    def test_prompts_and_one_hot_codes_repeat_themselves(self, entry):
+        assert check("LD802", seen(entry, copies=(7,) * 4)) == []
+
+    def test_a_target_of_zeros(self):
+        zeros = BatchEntry("target[0]", (24,), "float32", samples=32, distinct=1, constant=32, value=0.0)
+        finding = the_finding("LD802", seen(self.SERIES, zeros, operations=[compared_with(0.0)]))
+        assert "target[0] is 0" in finding.message
+
+
 class TestUnreadable:
     def test_files_that_could_not_be_read_are_a_warning(self):
         files = (UnreadableSample("cat.jpg", "truncated"), UnreadableSample("dog.jpg", "not an image"))

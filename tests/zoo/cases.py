@@ -11,7 +11,8 @@ data, sizes, names or idioms. The Python beside it is what a practitioner would 
       expects: LD201                     # left out for a healthy case
       level: error                       # the least level that counts as found; `warning` when left out
       objective: generator               # `total` when left out
-      components: [lab, ab]              # exactly those; left out where the code names none
+      components: [lab, ab]              # exactly those, `objective.component` where they are of several objectives;
+                                         # left out where the code names none
       cause: CIELAB.* raw units          # a regular expression that the message or the evidence has to match
       tolerated: {LD106: why it is the same fault seen twice, or a second one that the catalogue gives}
       warnings: {LD102: why a healthy case may be told}
@@ -59,6 +60,12 @@ class Case:
     def path(self) -> str:
         """Where the case stands, such as "faulty/colour/raw-lab"."""
         return f"{self.kind}/{self.domain}/{self.name}"
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The components that have the fault, each with its objective."""
+        qualified = (name if "." in name else f"{self.objective}.{name}" for name in self.components)
+        return [(objective, name) for objective, _, name in (name.partition(".") for name in qualified)]
 
 
 def all_cases() -> list[Case]:

@@ -42,7 +42,7 @@ class Outcome:
         if not self.case.components:
             return self.found
         named = {(f.objective, component) for f in self.expected for component in f.components}
-        return named == {(self.case.objective, component) for component in self.case.components}
+        return named == set(self.case.places)
 
     @property
     def right_cause(self) -> bool:
@@ -78,9 +78,7 @@ class Outcome:
     def describe(self) -> str:
         """Return the verdict, what was expected and what was reported, a line for each finding."""
         case = self.case
-        wanted = (
-            f"{case.expects} on {case.objective}: {', '.join(case.components) or '-'}" if case.expects else "nothing"
-        )
+        wanted = f"{case.expects} on {', '.join(map('.'.join, case.places)) or '-'}" if case.expects else "nothing"
         lines = [f"{case.path}[{self.variant}]: {self.verdict}; expected {wanted} ({case.cites})", self.crash]
         for f in self.findings:
             because = f" (explained by {f.explained_by})" if f.explained_by else ""

@@ -85,11 +85,11 @@ def _situations(replay: Replay) -> Iterator[Situation]:
     for name, batch in batch_edges(replay.setup.batches):
         yield Situation(name, _on(replay, batch))
     if (output := perfect_output(replay)) is not None:
-        yield Situation("a prediction that equals the target", _on(replay, replay.batch), output)
+        yield Situation("a prediction that equals its target", _on(replay, replay.batch), output)
 
 
 def perfect_output(replay: Replay) -> Any:
-    """Return the model's output with the target in place of every tensor that has one of its shape; None without any.
+    """Return the model's output with the target in place of every tensor that has one, but in one sample; None without.
 
     In nested outputs and targets a tensor goes with the one of the same name, or else with the first of its shape.
     """
@@ -109,8 +109,13 @@ def perfect_output(replay: Replay) -> Any:
 
 
 def _perfect(target: Tensor, output: Tensor) -> Tensor:
-    """Return the target where the model can put it out: what is positive throughout, such as exp(x), is never 0."""
-    return torch.where(target > 0, target, output) if bool((output > 0).all()) else target.clone()
+    """Return the output with the target in all samples but one, where the model can put that out.
+
+    Some may come out right, such as a pixel at rest or a silent clip, but never a whole batch: the root of a mean over
+    everything is safe. What is positive throughout, such as exp(x), is never 0.
+    """
+    right = torch.where(target > 0, target, output) if bool((output > 0).all()) else target
+    return torch.cat([right[:-1], output[-1:]]) if len(output) > 1 else right.clone()
 
 
 def _leaf(tensor: Tensor) -> Tensor:

@@ -83,11 +83,15 @@ def simsiam(model, batch):
     return {"similarity": D(p1, z2.detach()) / 2 + D(p2, z1.detach()) / 2, "variance": variance}
 
 
-def simsiam_positive(model, batch):
+def byol_positive(model, batch):
     """Written as a distance, but it is the similarity."""
-    p1, p2, z1, z2 = model(batch[0], batch[1])
-    loss = F.cosine_similarity(p1, z2.detach()).mean() + F.cosine_similarity(p2, z1.detach()).mean()
-    return {"similarity": loss / 2, "mean": (z1.mean(0) ** 2).mean()}
+    x1, x2, y = batch
+    o1, o2 = model.online(x1), model.online(x2)
+    with torch.no_grad():
+        t1, t2 = model.target(x1), model.target(x2)
+    p1, p2 = model.predictor(o1), model.predictor(o2)
+    similarity = F.cosine_similarity(p1, t2).mean() + F.cosine_similarity(p2, t1).mean()
+    return {"similarity": similarity / 2, "probe": F.cross_entropy(model.probe(o1.detach()), y)}
 
 
 def detached_predictions(model, batch):

@@ -26,7 +26,7 @@ class AutoEncoder(nn.Module):
         z = self.encode(x)
         seen = z * 0 if self.blind else z
         image = torch.tanh(self.gain * self.decode(seen)).view(-1, 1, 16, 16)
-        return image, self.classify(seen), z
+        return image, self.classify(seen), seen
 
 
 class Shapes(torch.utils.data.Dataset):

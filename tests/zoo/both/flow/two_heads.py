@@ -7,7 +7,16 @@ import torch.nn.functional as F
 
 class Net(nn.Module):
     def __init__(
-        self, inputs=10, hidden=32, outputs=4, zero_head=False, constant=False, saturate=0.0, bias=None, extra=False
+        self,
+        inputs=10,
+        hidden=32,
+        outputs=4,
+        zero_head=False,
+        constant=False,
+        saturate=0.0,
+        bias=None,
+        extra=False,
+        probabilities=False,
     ):
         super().__init__()
         self.trunk = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
@@ -21,11 +30,12 @@ class Net(nn.Module):
             nn.init.normal_(self.score.weight, std=saturate)
         if bias is not None:
             nn.init.constant_(self.trunk[2].bias, bias)
-        self.constant = constant
+        self.constant, self.probabilities = constant, probabilities
 
     def forward(self, x):
         h = self.trunk(torch.zeros_like(x) if self.constant else x)
-        return {"score": self.score(h), "regress": self.regress(h)}
+        score = self.score(h)
+        return {"score": score.sigmoid() if self.probabilities else score, "regress": self.regress(h)}
 
 
 def rows(n=40, inputs=10, outputs=4, seed=0):
@@ -109,8 +119,10 @@ def clamped_gently(output, batch):
 
 
 def saturated(output, batch):
-    p = torch.sigmoid(output["score"])
-    return {"mse": F.mse_loss(p, batch[1]["binary"]), "regress": F.mse_loss(output["regress"], batch[1]["regress"])}
+    return {
+        "mse": F.mse_loss(output["score"], batch[1]["binary"]),
+        "regress": F.mse_loss(output["regress"], batch[1]["regress"]),
+    }
 
 
 def target_against_target(output, batch):

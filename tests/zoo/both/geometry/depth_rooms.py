@@ -81,6 +81,7 @@ def cue_in_tiny_units(model, batch):
     cue = batch["depth"]
     return {
         "rgb": F.l1_loss(out["rgb"], batch["input"]),
+        "edges": gradient_l1(out["rgb"], batch["input"]),
         "cue": ((out["depth"] * 0.01 - cue) ** 2).mean(),
     }
 

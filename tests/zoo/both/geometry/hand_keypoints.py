@@ -35,8 +35,9 @@ def hands(n=6, size=32, keypoints=7, sigma=1.0):
 
 def mostly_background(output, batch):
     return {
-        "heatmaps": 1e-3 * F.mse_loss(output["heatmaps"], batch["heatmaps"]),
-        "yaw": (1 - torch.cos(output["yaw"] - batch["yaw"])).mean(),
+        "heatmaps": F.mse_loss(output["heatmaps"], batch["heatmaps"]) / output["heatmaps"][0, 0].numel(),
+        "cosine": F.mse_loss(torch.cos(output["yaw"]), torch.cos(batch["yaw"])),
+        "sine": F.mse_loss(torch.sin(output["yaw"]), torch.sin(batch["yaw"])),
     }
 
 

@@ -64,10 +64,14 @@ def heading_sine(model, batch):
 
 def sparse_map(model, batch):
     """Squared error of a map of which 99 % is empty, divided by every cell and every sample once more."""
-    center, heading, _ = model(batch[0])
-    c, yaw, _ = batch[1]
+    center, heading, size = model(batch[0])
+    c, yaw, s = batch[1]
     empty = F.mse_loss(center, c) / center[0].numel()
-    return {"center": empty, "heading": masked_mean(1 - torch.cos(heading - yaw), c[:, 0])}
+    return {
+        "center": empty,
+        "heading": masked_mean(1 - torch.cos(heading - yaw), c[:, 0]),
+        "size": masked_mean((size - s.log()).abs(), c),
+    }
 
 
 def rounded(model, batch):

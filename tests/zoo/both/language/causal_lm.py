@@ -151,7 +151,7 @@ def total_without_router(model, batch):
 def total_with_flag(model, batch, weights):
     """Coefficients are only asked whether they are there."""
     parts = good(model, batch)
-    loss = parts["lm"]
+    loss = weights["lm"] * parts["lm"]
     if weights["balance"] > 0:
         loss = loss + 0.01 * parts["balance"]
     if weights["z"] > 0:

@@ -76,13 +76,6 @@ def rooted(output, batch):
     }
 
 
-def batch_spread(output, batch):
-    log_rate, mix = output
-    y, k = batch[1]
-    z = (log_rate - log_rate.mean(0)) / log_rate.std(0)
-    return {"standardised": (z - y.log1p()).pow(2).mean(), "mixture": F.cross_entropy(mix, k)}
-
-
 def half_sum(output, batch):
     log_rate, mix = output
     y, k = batch[1]

@@ -12,9 +12,11 @@ class LowLight(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, 3, 3, padding=1)
+        nn.init.constant_(self.conv1.bias, 0.0)
+        nn.init.constant_(self.conv2.bias, 0.0)  # black stays black
 
     def forward(self, x):
-        return F.relu(x + 0.1 * self.conv2(F.relu(self.conv1(x))) - 0.02)
+        return F.relu(self.conv2(F.relu(self.conv1(x))))
 
 
 class Night(torch.utils.data.Dataset):

@@ -34,7 +34,7 @@ class Detector(nn.Module):
 class Boxes(torch.utils.data.Dataset):
     """Images with one to three coloured rectangles; targets are assigned to the cells of their centres."""
 
-    def __init__(self, n=16, size=64, classes=5, seed=0, empty=0, pixels=False):
+    def __init__(self, n=16, size=64, classes=5, seed=0, empty=0, every=0, pixels=False):
         g = torch.Generator().manual_seed(seed)
         self.items = []
         cells = size // 8
@@ -42,7 +42,7 @@ class Boxes(torch.utils.data.Dataset):
             image = 0.1 * torch.rand(3, size, size, generator=g)
             label = torch.full((cells * cells,), -1)
             box = torch.zeros(cells * cells, 4)
-            for _ in range(0 if i < empty else int(torch.randint(1, 4, (), generator=g))):
+            for _ in range(0 if i < empty or (every and i % every == 1) else int(torch.randint(1, 4, (), generator=g))):
                 w, h = (torch.randint(8, size // 2, (2,), generator=g)).tolist()
                 x, y = (
                     int(torch.randint(0, size - w, (), generator=g)),

@@ -106,7 +106,11 @@ def gram(f):
 def style(output, batch):
     """Divides by c·h·w in the Gram matrix, and once more outside."""
     f, g = features(output), features(batch[1])
-    return {"content": F.l1_loss(output, batch[1]), "style": F.mse_loss(gram(f), gram(g)) / f[0].numel()}
+    return {
+        "pixel": F.l1_loss(output, batch[1]),
+        "content": F.mse_loss(f, g),
+        "style": F.mse_loss(gram(f), gram(g)) / f[0].numel(),
+    }
 
 
 class StyleLoss(nn.Module):
@@ -121,4 +125,5 @@ style_loss = StyleLoss()
 
 def style_step(model, batch):
     out = model(batch[0])
-    return {"pixel": F.mse_loss(out, batch[1]), "gram": style_loss(out, batch[1])}
+    edges = F.l1_loss(out.diff(dim=-1), batch[1].diff(dim=-1))
+    return {"pixel": F.mse_loss(out, batch[1]), "edges": edges, "gram": style_loss(out, batch[1])}

@@ -29,7 +29,7 @@ class Segmenter(nn.Module):
 
 
 class Streets(torch.utils.data.Dataset):
-    def __init__(self, n=16, classes=6, size=24, seed=0, ignored=0.3, edges=False):
+    def __init__(self, n=16, classes=6, size=24, seed=0, ignored=0.3, edges=False, unlabelled=0):
         g = torch.Generator().manual_seed(seed)
         logits = F.interpolate(torch.randn(n, classes, 3, 3, generator=g), size=size, mode="bilinear")
         self.y = logits.argmax(1)
@@ -38,6 +38,8 @@ class Streets(torch.utils.data.Dataset):
         self.y[torch.rand(self.y.shape, generator=g) < ignored] = IGNORE
         if edges:
             self.y[:, : size // 4] = IGNORE  # the bonnet
+        if unlabelled:
+            self.y[::unlabelled] = IGNORE  # crops of which nobody has drawn the labels
 
     def __len__(self):
         return len(self.y)
