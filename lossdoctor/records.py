@@ -296,6 +296,25 @@ class HalfPrecision:
 
 
 @dataclass(frozen=True)
+class TrainModeLayer:
+    """A dropout or a batch norm in train mode on the loss side."""
+
+    kind: str  #: "dropout" or "batch norm"
+    network: str | None  #: class of the outermost module around it, None where it is a bare function
+    location: Location | None = None  #: the user's line that called it
+
+
+@dataclass(frozen=True)
+class Wavering:
+    """A component that has two values for the same prediction, because of layers in train mode on the loss side."""
+
+    objective: str
+    component: str
+    values: tuple[float, float]
+    layers: tuple[TrainModeLayer, ...]
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -310,6 +329,7 @@ class Examination:
     tilings: tuple[Tiling, ...] | None = None
     edges: tuple[Edge, ...] | None = None
     half_precision: tuple[HalfPrecision, ...] | None = None
+    waverings: tuple[Wavering, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

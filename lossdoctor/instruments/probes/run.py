@@ -13,6 +13,7 @@ from ...setup.user_code import blaming
 from .duplication import probe_duplication
 from .edges import probe_edges
 from .half_precision import probe_half_precision
+from .loss_side import probe_loss_side
 from .replay import Replay
 from .tiling import probe_tiling
 
@@ -22,6 +23,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "tilings": probe_tiling,
     "edges": probe_edges,
     "half_precision": probe_half_precision,
+    "waverings": probe_loss_side,
 }
 
 
