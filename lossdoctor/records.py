@@ -395,6 +395,25 @@ class DeadEnd:
 
 
 @dataclass(frozen=True)
+class TrainModeLayer:
+    """A dropout or a batch norm in train mode on the loss side."""
+
+    kind: str  #: "dropout" or "batch norm"
+    network: str | None  #: class of the outermost module around it, None where it is a bare function
+    location: Location | None = None  #: the user's line that called it
+
+
+@dataclass(frozen=True)
+class Wavering:
+    """A component that has two values for the same prediction, because of layers in train mode on the loss side."""
+
+    objective: str
+    component: str
+    values: tuple[float, float]
+    layers: tuple[TrainModeLayer, ...]
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -414,6 +433,7 @@ class Examination:
     directions: tuple[Direction, ...] | None = None
     optima: tuple[Optimum, ...] | None = None
     dependences: tuple[InputDependence, ...] | None = None
+    waverings: tuple[Wavering, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

@@ -360,3 +360,26 @@ class TestTotals:
         report = lossdoctor.inspect(config("totals", function="detached_total"))
         assert "LD106" not in {finding.code for finding in report.findings}
         assert only(report, "LD501").components == ("loss",)
+
+
+class TestModes:
+    @pytest.mark.parametrize(
+        ("model", "loss", "component", "kind", "network"),
+        [
+            ("Denoiser", {"function": "with_dropout"}, "perceptual", "dropout", "Sequential"),
+            ("Denoiser", {"function": "with_batch_norm"}, "perceptual", "batch norm", "Sequential"),
+            ("Denoiser", {"step": "by_function"}, "robust", "dropout", None),
+            ("Distiller", {"step": "distill"}, "taught", "dropout", "Sequential"),
+        ],
+    )
+    def test_train_mode_on_the_loss_side(self, model, loss, component, kind, network):
+        report = lossdoctor.inspect(config("modes", model, **loss))
+        finding = only(report, "LD407")
+        assert (finding.severity, finding.components) == (WARNING, (component,))
+        assert set(finding.evidence["layers"]) == {f"{kind} in {network or 'the loss'}"}
+        if network is None:
+            assert place(finding) == marked("modes", "# fault: functional")
+
+    def test_noise_elsewhere_is_none_of_it(self):
+        report = lossdoctor.inspect(config("modes", "Denoiser", step="fine"))
+        assert not [finding for finding in report.findings if finding.code == "LD407"]

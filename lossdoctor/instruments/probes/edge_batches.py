@@ -25,8 +25,8 @@ SMOOTH = 0.3
 #: A signal has at least this many samples.
 LEAST_LENGTH = 32
 
-#: How likely a batch without any element that counts has to be: one in a thousand, fewer than a training run has.
-LIKELY = 1e-3
+#: How likely a batch without any element that counts has to be: a training run of ten thousand steps meets it once.
+LIKELY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,14 @@ def ignored_label(column: Sequence[Tensor]) -> int | None:
 def _is_often_empty(masks: Sequence[Tensor]) -> bool:
     """Whether a whole batch may well have no element that counts.
 
-    Where every sample is marked or not, the marks come by chance: n of them per batch on average, none with the
-    probability exp(-n). Where samples have many elements, these go together, so whole samples are counted.
+    Marks that come by chance, n of them per batch on average, leave none with the probability exp(-n). Marks that go
+    together, as the pixels of an object do, leave whole samples without: then it is how often that was seen, for each
+    sample of a batch.
     """
-    size = len(masks[0])
-    if masks[0].dim() > 1:
-        empty = torch.cat([~mask.flatten(1).any(1) for mask in masks])
-        return float(empty.float().mean()) ** size >= LIKELY
-    return math.exp(-sum(int(mask.sum()) for mask in masks) / len(masks)) >= LIKELY
+    empty = torch.cat([~mask.flatten(1).any(1) for mask in masks] if masks[0].dim() > 1 else [~mask for mask in masks])
+    together = float(empty.float().mean()) ** len(masks[0])
+    by_chance = math.exp(-sum(int(mask.sum()) for mask in masks) / len(masks))
+    return max(together, by_chance) >= LIKELY
 
 
 def _rest(column: Sequence[Tensor]) -> float | None:

@@ -15,6 +15,7 @@ from .directions import probe_directions
 from .duplication import probe_duplication
 from .edges import probe_edges
 from .half_precision import probe_half_precision
+from .loss_side import probe_loss_side
 from .optima import probe_optima
 from .replay import Replay
 from .tiling import probe_tiling
@@ -30,6 +31,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "directions": probe_directions,
     "optima": probe_optima,
     "dependences": probe_dependence,
+    "waverings": probe_loss_side,
 }
 
 
