@@ -22,6 +22,7 @@ from ..records import (
     Operation,
     Severity,
 )
+from ..trial_records import Trial
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Case:
 
     config: Config | None = None
     examination: Examination | None = None
-    trial: None = None
+    trial: Trial | None = None
 
     @cached_property
     def objectives(self) -> tuple[ObjectiveReport, ...]:
@@ -111,7 +112,8 @@ class Rule(ABC):
     severity: ClassVar[Severity]
     """The level of its findings; the highest one where it varies."""
     requires: ClassVar[tuple[str, ...]] = ()
-    """Facts it needs: "config", "trial", or a field of `Examination`. Without one of them it is skipped."""
+    """Facts it needs: "config", "trial", "trial.floors" and the like, or a field of `Examination`. Without one of them
+    it is skipped."""
     explains: ClassVar[tuple[str, ...]] = ()
     """Codes of symptoms that this cause accounts for on its own components."""
     overshadows: ClassVar[tuple[str, ...]] = ()

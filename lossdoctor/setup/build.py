@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -40,6 +40,15 @@ class Setup:
     seed: int = 0
     checkpoint: CheckpointFacts | None = None
     data: DataFacts | None = None
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)  #: of those weights that change while training
+
+    def at(self, step: int) -> Setup:
+        """Return the setup with the weights that it has at an optimizer step."""
+        return replace(self, weights={**self.weights, **self.scheduled(step)}) if self.schedules else self
+
+    def scheduled(self, step: int) -> dict[str, float]:
+        """Return the value at an optimizer step of every weight that follows a schedule."""
+        return {name: schedule.at(step) for name, schedule in self.schedules.items()}
 
     def evaluate(self, index: int) -> Losses:
         """Run model and loss on a batch, always from the same random state."""
@@ -102,6 +111,9 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
             seed=config.measure.seed,
             checkpoint=checkpoint,
             data=data,
+            schedules={
+                name: weight for name, weight in declared_weights(config).items() if isinstance(weight, Schedule)
+            },
         )
 
 
