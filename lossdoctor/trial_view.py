@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .printable import printable
-from .progress import OnProgress, progress
+from .progress import OnProgress, progress, silent
 from .reports.number_format import number
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PLAIN_LINES = 10  #: of a run
 class TrialView:
     """What a command shows while it works; this one shows nothing."""
 
-    def __init__(self, on_progress: OnProgress = lambda _what, _done, _total: None) -> None:
+    def __init__(self, on_progress: OnProgress = silent) -> None:
         self.on_progress = on_progress  #: for the diagnosis before the run
         self.metrics: dict[str, float | None] = {}  #: of the last validation
 

@@ -4,7 +4,7 @@ A command is a module of this package, imported below; what it needs that is hea
 `rule` and `schema` answer in a moment.
 """
 
-from . import inspect, overfit_batch, rule, init, schema  # noqa: F401, I001 - in the order in which `--help` lists them
+from . import inspect, overfit_batch, train, rule, init, schema  # noqa: F401, I001 - in the order in which `--help` lists them
 from .app import app
 
 __all__ = ["app", "main"]

@@ -8,8 +8,14 @@ from typing import ClassVar
 
 from ..records import Finding, Severity
 from ..trial_records import ComponentVerdict, Curve, Trial
-from ..verdicts import LEARNED, reducible_gone
+from ..verdicts import LEARNED, NOTICEABLE, reducible_gone
 from .base import Case, Rule, listing, percent
+
+STUCK = (
+    "Look at the other findings first. If there are none, try trial.lr ten times larger and smaller, and check that "
+    "the targets belong to the inputs."
+)
+FALLING = "The total was still falling at the end: try more --steps first, or a larger trial.lr."
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,7 @@ class CannotOverfit(Rule):
                 "trained_parameters": curve.trained,
                 "components": {name: _evidence(verdicts[name]) for name in stuck},
             },
-            remedy="Look at the other findings first. If there are none, try trial.lr ten times larger and smaller and "
-            "more steps, and check that the targets belong to the inputs.",
+            remedy=FALLING if _still_falling(curve, start - floor) else STUCK,
             location=case.locate_component(stuck[0]),
         )
 
@@ -87,6 +92,12 @@ class CannotOverfit(Rule):
         if curve.roles.get(verdict.component) == "regularizer" or not curve.weights.get(verdict.component, 1.0):
             return False
         return verdict.verdict != "learned"
+
+
+def _still_falling(curve: Curve, reducible: float) -> bool:
+    """Whether the second half of the run made a noticeable part of the way."""
+    half, end = curve.total[len(curve.total) // 2], curve.total[-1]
+    return half is not None and end is not None and half - end > NOTICEABLE * reducible
 
 
 def _amount(gone: float) -> str:

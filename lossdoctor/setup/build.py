@@ -58,6 +58,10 @@ class Setup:
         """Run model and loss on a made batch, from the random state that batch `index` has."""
         self.model.train(self.mode == "train")
         seed_everything(self.seed + index)
+        return self.forward(batch)
+
+    def forward(self, batch: Batch) -> Losses:
+        """Run model and loss on a batch, in the mode and random state that there is."""
         trained = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
         with precision(self.device, self.precision):
             losses = self.loss(self.model, to(batch, self.device))

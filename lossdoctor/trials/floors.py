@@ -1,4 +1,4 @@
-"""What a perfect prediction is worth: the value of every component with the model's output replaced by the target."""
+"""What a perfect prediction is worth: the value of every component where the model answers the target."""
 
 from __future__ import annotations
 
@@ -6,60 +6,45 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import LossDoctorError
+from ..instruments.probes.replay import NotApplicableError, Replay, values_of
 from ..instruments.tensors import tensors_in
-from ..setup.batches import target_of
+from ..setup.batches import target_of, to
 from ..setup.build import Setup
 from ..setup.preserve import preserved
 
 #: Logit of the right class: softmax leaves the others less than 1e-12, and float16 can hold it.
 CERTAIN = 30.0
 
+Floors = Mapping[str, Mapping[str, float]]
 
-def perfect_values(setup: Setup, index: int) -> Mapping[str, Mapping[str, float]] | str:
-    """Return the components of a batch for a perfect prediction, by objective, or why they are not known.
 
-    The forward runs as always, and a hook puts the target in the place of what the model returns: so penalties on the
-    weights are what they are, and a step that calls the model itself is judged like any other loss. The target is taken
-    for perfect where it has the shape of the output, or is its class.
+def perfect_values(setup: Setup, index: int) -> Floors:
+    """Return the components of a batch for a perfect prediction, by objective.
+
+    The loss runs as always, and the model answers the target: so penalties on the weights are what they are, and a step
+    that calls the model itself is judged like any other loss. The target is taken for perfect where it has the shape of
+    the output, or is its class. The model is left as it was.
+
+    Raises LossDoctorError, whose message says why, where a perfect prediction or its value is not known.
     """
-    calls: list[bool] = []
-
-    def put_target(_module: nn.Module, _arguments: object, output: Any) -> Any:
-        perfect = perfect_output(output, target_of(setup.batches[index]))
-        calls.append(perfect is not None)
-        return output if perfect is None else perfect
-
-    if isinstance(setup.model, torch.jit.ScriptModule):
-        return "a scripted model takes no hooks"
-    with preserved(setup.model), torch.enable_grad():
-        hook = setup.model.register_forward_hook(put_target)
-        try:
-            losses = setup.evaluate(index)
-        except LossDoctorError as error:
-            return f"the loss refuses the target as a prediction: {error.message}"
-        finally:
-            hook.remove()
-    if calls != [True]:
-        return _why_not(calls)
-    values = {
-        name: {component: float(scalar.detach()) for component, scalar in components.items()}
-        for name, components in losses.objectives.items()
-    }
-    finite = all(math.isfinite(value) for components in values.values() for value in components.values())
-    return values if finite else "a perfect prediction has a loss that is not finite"
-
-
-def _why_not(calls: list[bool]) -> str:
-    if not calls:
-        return "the loss does not call the model as a whole, so a perfect prediction is not known"
-    if len(calls) > 1:
-        return "the loss calls the model more than once, so a perfect prediction is not known"
-    return "no target of the output's shape, so a perfect prediction is not known"
+    with preserved(setup.model):
+        replay = Replay(setup, index)
+        perfect = perfect_output(replay.original.output, to(target_of(replay.batch), setup.device))
+        if perfect is None:
+            message = "needs a target of the output's shape, or its class, to know a perfect prediction"
+            raise NotApplicableError(message)
+        values = values_of(replay.on_output(perfect))
+    if not all(map(math.isfinite, values.values())):
+        message = "the loss of a perfect prediction is not finite"
+        raise LossDoctorError(message)
+    floors: dict[str, dict[str, float]] = {}
+    for (objective, component), value in values.items():
+        floors.setdefault(objective, {})[component] = value
+    return floors
 
 
 def perfect_output(output: Any, target: Any) -> Any | None:
@@ -67,24 +52,22 @@ def perfect_output(output: Any, target: Any) -> Any | None:
     tensors = tensors_in(output)
     if len(tensors) != 1 or not isinstance(target, Tensor):
         return None
-    ((_, tensor),) = tensors.items()
-    perfect = _in_place_of(tensor, target.to(tensor.device))
+    (tensor,) = tensors.values()
+    perfect = _in_place_of(tensor, target)
     if perfect is None or isinstance(output, Tensor):
         return perfect
     if isinstance(output, Mapping):
-        return type(output)({key: perfect if value is tensor else value for key, value in output.items()})  # type: ignore[call-arg]
+        return {key: perfect if value is tensor else value for key, value in output.items()}
     return None
 
 
 def _in_place_of(output: Tensor, target: Tensor) -> Tensor | None:
     if not output.is_floating_point():
         return None
-    if target.is_floating_point() and target.shape == output.shape:
-        return target.to(output.dtype)
-    is_class = (
-        not target.is_floating_point() and output.dim() > 1 and target.shape == output.shape[:1] + output.shape[2:]
-    )
-    return _log_probabilities(output, target) if is_class and output.shape[1] > 1 else None
+    if target.is_floating_point():
+        return target.to(output.dtype) if target.shape == output.shape else None
+    has_classes = output.dim() > 1 and output.shape[1] > 1 and target.shape == output.shape[:1] + output.shape[2:]
+    return _log_probabilities(output, target) if has_classes else None
 
 
 def _log_probabilities(output: Tensor, target: Tensor) -> Tensor:

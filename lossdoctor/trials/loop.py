@@ -69,7 +69,8 @@ def run(
     looked, step, stopped = began, start, None
     supply = iter(batches)
     with training_mode(training):
-        _happen(events, step)
+        if not start:  # a resumed run has done them before it was saved
+            _happen(events, step)
         while step < training.trial.steps and (stopped := stop()) is None:
             training.step(step, _next(supply, training.trial.accumulate))
             step += 1

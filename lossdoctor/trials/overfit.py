@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ..config.schema import Config
 from ..errors import LossDoctorError
+from ..run_folder import RunFolder
 from ..setup.batches import Batch, target_of, to
 from ..setup.build import Setup, build_model
 from ..setup.device import random_state_kept, seed_everything
@@ -16,9 +18,12 @@ from ..trial_records import Curve, FinalOutput, TrajectoryPoint, Trial
 from ..verdicts import judge_components
 from .colors import final_outputs
 from .control import InputSwitch, measure_input_effect
-from .floors import perfect_values
+from .floors import Floors, perfect_values
 from .loop import Event, Look, Outcome, run
-from .training import Training, start_training
+from .pictures import Album, album_steps
+from .run_files import RunFiles, checkpoint_steps
+from .state import Progress
+from .training import start_training
 from .trajectory import measure_point, measuring_steps
 
 #: Called with what is being done and the steps it takes; returns what to call with the values so far.
@@ -37,17 +42,17 @@ def overfit_batch(
     setup: Setup,
     config: Config,
     options: OverfitOptions,
+    folder: RunFolder,
     *,
     watch: Watch,
     stop: Callable[[], str | None],
-    events: Callable[[Training], list[Event]] = lambda _training: [],
 ) -> Trial:
     """Train on one batch of the setup until it is learned by heart, and again with the input zeroed.
 
     Every step starts from the same random state, so that dropout, sampled noise and time steps are the same: what is
     left is a function of the weights alone. The setup's own model is not touched.
 
-    Raises LossDoctorError where the batch does not exist, or a step fails.
+    Raises LossDoctorError where the batch does not exist, a step fails, or the folder cannot be written.
     """
     if options.batch_index >= len(setup.batches):
         message = f"--batch-index {options.batch_index}: there are {len(setup.batches)} batches, counted from 0"
@@ -55,28 +60,33 @@ def overfit_batch(
     skipped: dict[str, str] = {}
     with random_state_kept():
         one = _fresh(setup, config, options)
-        floors = perfect_values(one, 0)
-        trajectory: list[TrajectoryPoint] = []
-        measure = Event(measuring_steps(config.trial), lambda step: trajectory.append(measure_point(one, step)))
-        training = start_training(one, config.trial, one.batches[0])
+        floors = _floors(one, options, skipped)
+        training, album = start_training(one, config.trial, one.batches[0]), Album(one)
+        files = RunFiles(folder, config, training, Progress())
+        trajectory = files.progress.trajectory
+
+        def measure(step: int) -> None:
+            trajectory.append(measure_point(one, step))
+            files.offer(step, _score(trajectory[-1]))
+
         outcome = run(
             training,
             same_batch(one),
-            events=[measure, *events(training)],
+            events=[
+                Event(measuring_steps(config.trial), measure),
+                Event(album_steps(config.trial), album.take),
+                Event(checkpoint_steps(config.trial), files.save),
+            ],
             on_look=watch("overfitting one batch", config.trial.steps),
             stop=stop,
         )
+        album.save(folder)
         outputs, effect = _outputs(one), measure_input_effect(one, 0)
         control = _control(setup, config, options, outcome, skipped, watch, stop)
-    if isinstance(floors, str):
-        skipped["floors"] = floors
-    elif options.from_checkpoint:
-        skipped["floors"] = "the run did not start from fresh weights"
     if effect is None:
         skipped["input_effect"] = "the loss does not call the model as a whole, so its input is not known"
     if outputs == ():
         skipped["outputs"] = "no output of the target's shape"
-    known = floors if isinstance(floors, Mapping) else {}
     return Trial(
         kind="overfit-batch",
         planned=config.trial.steps,
@@ -86,13 +96,19 @@ def overfit_batch(
         seconds=round(outcome.seconds, 3),
         curves=outcome.curves,
         trajectory=tuple(trajectory),
-        verdicts=tuple(judge_components(trajectory, known, control or ())),
+        verdicts=tuple(judge_components(trajectory, floors or {}, control or ())),
         control=control,
-        floors=None if "floors" in skipped else known,
+        floors=floors,
         outputs=outputs or None,
         input_effect=effect,
         skipped=skipped,
     )
+
+
+def _score(point: TrajectoryPoint) -> float:
+    """Return minus the sum of the totals: the lower they are, the better the weights."""
+    totals = [objective.value for objective in point.objectives]
+    return -sum(total for total in totals if total is not None) if None not in totals else -math.inf
 
 
 def same_batch(setup: Setup) -> Iterator[Batch]:
@@ -110,6 +126,18 @@ def _fresh(setup: Setup, config: Config, options: OverfitOptions) -> Setup:
     with blaming(f"moving the model to {setup.device}"):
         model = model.to(setup.device)
     return replace(setup, model=model, batches=[setup.batches[options.batch_index]], mode="train")
+
+
+def _floors(setup: Setup, options: OverfitOptions, skipped: dict[str, str]) -> Floors | None:
+    """Return the value of a perfect prediction; None with the reason."""
+    if options.from_checkpoint:
+        skipped["floors"] = "the run did not start from fresh weights"
+        return None
+    try:
+        return perfect_values(setup, 0)
+    except LossDoctorError as error:
+        skipped["floors"] = error.message
+        return None
 
 
 def _outputs(setup: Setup) -> tuple[FinalOutput, ...]:

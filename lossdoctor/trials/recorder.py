@@ -18,10 +18,13 @@ class CurveRecorder:
     one copy.
     """
 
-    def __init__(self, rows: Mapping[str, Sequence[Row]] | None = None) -> None:
-        """Start anew, or with the rows of an interrupted run."""
-        self._rows: dict[str, list[Row]] = {name: list(past) for name, past in (rows or {}).items()}
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
         self._pending: list[tuple[str, tuple[str, ...], Tensor]] = []
+
+    def restore(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Start with the rows of an interrupted run."""
+        self._rows = {name: list(past) for name, past in rows.items()}
 
     def record(self, objective: str, names: tuple[str, ...], values: Tensor) -> None:
         """Take the values of one objective in one step: a vector on the device, without gradient."""

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..config.schema import TrialConfig
-from ..setup.batches import Batch, to
+from ..setup.batches import Batch
 from ..setup.build import Setup
-from ..setup.device import PRECISIONS, plain_float32
+from ..setup.device import plain_float32
 from ..setup.loss import Losses, as_vector
 from ..setup.preserve import preserved
 from ..setup.user_code import blaming
@@ -47,7 +47,7 @@ class Training:
 
     def _accumulate(self, setup: Setup, batch: Batch, part: float) -> None:
         """Add the gradient of one batch to `.grad`, for every objective on the parameters that it trains."""
-        losses = self._forward(setup, batch)
+        losses = setup.forward(batch)
         vectors = {name: as_vector(components) for name, components in losses.objectives.items()}
         trained = [objective for objective in self.objectives if objective.name in vectors and objective.parameters]
         totals = {
@@ -62,10 +62,6 @@ class Training:
                 )
         for name, vector in vectors.items():
             self.recorder.record(name, tuple(losses.objectives[name]), vector.detach())
-
-    def _forward(self, setup: Setup, batch: Batch) -> Losses:
-        with _autocast(setup.device, setup.precision):
-            return setup.loss(setup.model, to(batch, setup.device))
 
     def _update(self, objective: TrainedObjective, optimizer: torch.optim.Optimizer, factor: float) -> None:
         for group in optimizer.param_groups:
@@ -86,8 +82,8 @@ def start_training(setup: Setup, trial: TrialConfig, first: Batch) -> Training:
     parameters of several objectives are ambiguous, and for optimizers that torch does not have.
     """
     setup.model.train()
-    with preserved(setup.model), _autocast(setup.device, setup.precision):
-        losses = setup.loss(setup.model, to(first, setup.device))
+    with preserved(setup.model):
+        losses = setup.forward(first)
         objectives = trained_objectives(setup, trial, losses)
     scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
     return Training(setup, trial, objectives, scaler)
@@ -99,12 +95,6 @@ def training_mode(training: Training) -> Iterator[None]:
     training.setup.model.train()
     with plain_float32() if training.setup.precision == "fp32" else contextlib.nullcontext():
         yield
-
-
-def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=PRECISIONS[precision])
 
 
 def _total(setup: Setup, objective: str, losses: Losses, values: Tensor) -> Tensor:
