@@ -1,15 +1,15 @@
 """Trains the founding case from scratch: the loss on raw CIELAB against the same loss on normalised channels.
 
-    python benchmarks/founding_case.py [--steps 200] [--seeds 3] [--output-dir runs/founding_case]
+python benchmarks/founding_case.py [--steps 200] [--seeds 3] [--output-dir runs/founding_case]
 
-Both configs of `sample_data/colorization/` are trained from the same random initial weights, batches and seeds, under Adam
-(learning rate 1e-3, trial.lr's default) and under SGD with momentum 0.9 (1e-2), as
+Both configs of `sample_data/colorization/` are trained from the same random initial weights, batches and seeds, under
+Adam (learning rate 1e-3, trial.lr's default) and under SGD with momentum 0.9 (1e-2), as
 
-    lossdoctor train sample_data/colorization/unnormalized.yaml --from-scratch --force --seed 0 --steps 200
+lossdoctor train sample_data/colorization/unnormalized.yaml --from-scratch --force --seed 0 --steps 200
 
 does it (`--force`, for the diagnosis refuses raw CIELAB), and judged on photographs that were never trained on. The
-perceptual term is that of the loss itself, the same network for both; colourfulness is that of the outputs over that of
-the photographs. Pictures and curves of every run lie below the output folder.
+perceptual term is that of the loss itself, the same network for both; colourfulness is that of the outputs over that
+of the photographs. Pictures and curves of every run lie below the output folder.
 """
 
 from __future__ import annotations

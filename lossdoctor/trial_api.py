@@ -120,7 +120,7 @@ def _finish(
         config=inspection.report.config,
         environment={**inspection.report.environment, **environment(setup.device, len(setup.batches), started)},
     )
-    folder.write("report.json", lambda path: path.write_text(render_json(report), encoding="utf-8"))
+    folder.write("report.json", lambda path: path.write_text(render_json([report]), encoding="utf-8"))
     return report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from typing import TypeVar
 
 from rich.console import RenderableType
@@ -34,7 +35,7 @@ def trial_sections(trial: Trial) -> Iterator[RenderableType]:
     for note in trial.notes:
         yield Text(note)
     if trial.files:
-        yield Text(f"written: {', '.join(trial.files)}")
+        yield Text(f"written: {_files(trial.files)}")
 
 
 def _headline(trial: Trial) -> str:
@@ -45,6 +46,13 @@ def _headline(trial: Trial) -> str:
     ending = f"; {trial.stopped}" if trial.stopped else ""
     what = "one batch" if trial.kind == "overfit-batch" else "training"
     return f"{what}, {steps} from {origin} in {number(round(trial.seconds, 1))} s{ending}"
+
+
+def _files(files: Sequence[str]) -> str:
+    """Return the folder once, and the names in it."""
+    folder = str(PurePath(files[0]).parent)
+    names = [PurePath(file).name if str(PurePath(file).parent) == folder else file for file in files]
+    return f"{folder}: {', '.join(names)}"
 
 
 def _verdicts(trial: Trial) -> Table:
