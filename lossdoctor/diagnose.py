@@ -112,9 +112,12 @@ def selected_rules(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> li
 def _missing(case: Case, rule: type[Rule]) -> str | None:
     """Return why a rule cannot be evaluated, None where it can."""
     for fact in rule.requires:
-        if fact in ("config", "trial"):
-            if getattr(case, fact) is None:
-                return f"needs a {fact}"
+        kind, _, part = fact.partition(".")
+        if kind in ("config", "trial"):
+            if getattr(case, kind) is None:
+                return f"needs a {kind}"
+            if case.trial is not None and part and getattr(case.trial, part) is None:
+                return case.trial.skipped.get(part, f"{part}: not part of this trial")
         elif case.examination is None:
             return "needs a measurement"
         elif getattr(case.examination, fact) is None:

@@ -10,7 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .trial_records import Trial
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -545,6 +548,6 @@ class Report:
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     environment: Mapping[str, Any]
-    trial: Mapping[str, Any] | None = None
+    trial: Trial | None = None
     version: str = ""
     failures: tuple[Failure, ...] = ()  #: why the config could not be used; the findings may then be incomplete

@@ -31,6 +31,7 @@ def build_report(
         findings=findings,
         skipped=skipped,
         environment=environment,
+        trial=case.trial,
         version=__version__,
     )
 

@@ -4,7 +4,8 @@ A command is a module of this package, imported below; what it needs that is hea
 `rule` and `schema` answer in a moment.
 """
 
-from . import inspect, check, fix, rule, init, schema  # noqa: F401, I001 - in the order in which `--help` lists them
+# In the order in which `--help` lists them.
+from . import inspect, overfit_batch, train, check, fix, rule, init, schema  # noqa: F401, I001
 from .app import app
 
 __all__ = ["app", "main"]

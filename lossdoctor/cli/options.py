@@ -39,7 +39,7 @@ class FailOnLevel(str, Enum):
     NEVER = "never"
 
 
-_MEASURING, _RULES, _OUTPUT = "Measuring", "Rules", "Output"
+_MEASURING, _RULES, _OUTPUT, _TRIAL = "Measuring", "Rules", "Output", "Trial"
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The config file (YAML).", show_default=False)]
 
@@ -139,6 +139,30 @@ Traceback = Annotated[
 ]
 
 
+Steps = Annotated[
+    int | None,
+    typer.Option("--steps", metavar="N", min=1, help="Optimizer steps [config: 200].", rich_help_panel=_TRIAL),
+]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds", metavar="S", min=0.0, help="End the run after so many seconds.", rich_help_panel=_TRIAL
+    ),
+]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-dir",
+        metavar="DIR",
+        help="Folder of the run: report, metrics, weights, pictures [runs/<config name>].",
+        rich_help_panel=_TRIAL,
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the run that the folder holds.", rich_help_panel=_TRIAL)
+]
+
+
 def measure_overrides(
     batches: int | None,
     device: str | None,
@@ -156,6 +180,11 @@ def measure_overrides(
     }
     overrides = [f"{key}={value}" for key, value in named.items() if value is not None]
     return [*overrides, "model.checkpoint=null"] if from_scratch else overrides
+
+
+def trial_overrides(steps: int | None) -> list[str]:
+    """Return the options of a trial that the config has too, in the form of `--set`."""
+    return [] if steps is None else [f"trial.steps={steps}"]
 
 
 def rule_overrides(select: Sequence[str] | None, ignore: Sequence[str] | None) -> list[str]:

@@ -76,6 +76,7 @@ def _nearest_target(value: str) -> str:
 
 Target = Annotated[str, AfterValidator(_importable), Field(json_schema_extra={"pattern": r"^[^\s:]+:[^\s:]+$"})]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LearningRate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -403,6 +404,17 @@ Rhythm = Annotated[
 ]
 
 
+class ObjectiveTrialConfig(Section):
+    """How one of several objectives is trained, where it differs from the others."""
+
+    optimizer: str | None = None
+    """Name of an optimizer of torch.optim, in any case."""
+    lr: LearningRate | None = None
+    """Learning rate."""
+    options: dict[str, Any] | None = None
+    """Keyword arguments of the optimizer."""
+
+
 class TrialConfig(Section):
     """A short training run."""
 
@@ -410,16 +422,41 @@ class TrialConfig(Section):
     """Optimizer steps."""
     optimizer: str = "adam"
     """Name of an optimizer of torch.optim, in any case."""
-    lr: PositiveFloat = 1e-3
+    lr: LearningRate = 1e-3
     """Learning rate."""
+    options: dict[str, Any] = {}
+    """Keyword arguments of the optimizer, such as `momentum: 0.9` or `betas: [0.5, 0.999]`."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the learning rate falls over the steps: not at all, or to 0."""
+    warmup: NonNegativeInt = 0
+    """Steps over which the learning rate rises from 0 first."""
+    clip: PositiveFloat | None = None
+    """Norm that the gradient of each objective is clipped to."""
+    accumulate: PositiveInt = 1
+    """Batches whose gradients are averaged for one step."""
     parameters: dict[str, str] = {}
     """With several objectives: the pattern of the parameters that each one trains."""
+    objectives: dict[str, ObjectiveTrialConfig] = {}
+    """With several objectives: the optimizer of each, where it differs."""
     measure_every: Rhythm = "auto"
     """Steps between measurements of the gradient shares; auto measures ten times, log-spaced."""
+    validate_every: Rhythm = "auto"
+    """Steps between validations; auto validates ten times."""
     checkpoint_every: PositiveInt = 50
     """Steps between checkpoints."""
+    augment: bool = True
+    """With a folder of images: train on random crops, half of them flipped."""
     metric: Target | None = None
-    """`module:callable` that judges the trained model, where the loss itself should not."""
+    """`module:callable`, (model, batch) -> {name: number}, or a single number; more is better, the first decides."""
+
+    def lr_factor(self, step: int) -> float:
+        """Return what the learning rate is multiplied by at an optimizer step, counted from 0."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        progress = (step - self.warmup) / max(self.steps - self.warmup, 1)
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+        return max(1 - progress, 0.0) if self.schedule == "linear" else 1.0
 
 
 def _whole(value: Any) -> Any:

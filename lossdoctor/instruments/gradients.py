@@ -18,7 +18,7 @@ from ..errors import LossDoctorError
 from ..records import Block, Matrix, ObjectiveGradients
 from ..setup.build import Setup
 from ..setup.device import plain_float32
-from ..setup.loss import Losses
+from ..setup.loss import Losses, as_vector
 from ..setup.user_code import blaming
 from .autograd_graph import ancestors, leaf_tensors, leaves
 from .gramian import Gradients, gramians
@@ -152,21 +152,9 @@ def _total(setup: Setup, objective: str, components: Mapping[str, Tensor]) -> Te
     """Return what the optimizer would see: Σ wᵢ·Lᵢ."""
     weighted = [
         _weight(setup, objective, name) * scalar
-        for name, scalar in zip(components, _vector(components).unbind(), strict=True)
+        for name, scalar in zip(components, as_vector(components).unbind(), strict=True)
     ]
     return torch.stack(weighted).sum()
-
-
-def _vector(components: Mapping[str, Tensor]) -> Tensor:
-    """Return all scalars as one vector of at least float32, on the device of one that has a gradient."""
-    scalars = list(components.values())
-    device = next((scalar.device for scalar in scalars if scalar.requires_grad), scalars[0].device)
-    return torch.stack(
-        [
-            scalar.to(device, torch.promote_types(scalar.dtype, torch.float32), non_blocking=device.type == "cuda")
-            for scalar in scalars
-        ]
-    )
 
 
 def gradient_of(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision: str, *, keep_graph: bool) -> Gradients:
@@ -213,7 +201,7 @@ def _reduce(
     parameters: Parameters,
 ) -> BatchGradients:
     """Turn the gradients of a batch into numbers; the last row may be that of the weighted total."""
-    products, values = gramians(rows, _vector(components).detach())
+    products, values = gramians(rows, as_vector(components).detach())
     count, k = len(parameters.measured), len(differentiated)
     reached = tuple(frozenset(p for p in range(count) if row[p] is not None) for row in rows[:k])
     output_gramian = products[count:, :k, :k].sum(0)

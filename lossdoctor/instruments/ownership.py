@@ -44,8 +44,10 @@ def top_level_modules(model: nn.Module) -> dict[str, str]:
     }
 
 
-def parameters_of_objectives(setup: Setup, losses: Losses) -> dict[str, Parameters]:
+def parameters_of_objectives(setup: Setup, losses: Losses, *, key: str = "measure.parameters") -> dict[str, Parameters]:
     """Return the parameters of every objective: those of its pattern, else all, else those that it owns.
+
+    `key` is the key of the config that the patterns come from, for the messages.
 
     Raises LossDoctorError for a pattern that matches nothing or names no objective, and where several objectives
     without patterns cannot be told apart.
@@ -57,11 +59,11 @@ def parameters_of_objectives(setup: Setup, losses: Losses) -> dict[str, Paramete
     if isinstance(patterns, str):
         patterns = {}
     if unknown := sorted(set(patterns) - set(objectives)):
-        message = f"measure.parameters: there is no objective {unknown[0]!r}"
+        message = f"{key}: there is no objective {unknown[0]!r}"
         raise LossDoctorError(message, f"The loss has {', '.join(objectives)}.")
-    owned = {} if len(patterns) == len(objectives) else _owned(setup.model, losses)
+    owned = {} if len(patterns) == len(objectives) else _owned(setup.model, losses, key)
     chosen = {
-        name: _matching(everything, patterns[name]) if name in patterns else _inside(setup.model, owned[name])
+        name: _matching(everything, patterns[name], key) if name in patterns else _inside(setup.model, owned[name])
         for name in objectives
     }
     alone = len(objectives) == 1
@@ -71,10 +73,10 @@ def parameters_of_objectives(setup: Setup, losses: Losses) -> dict[str, Paramete
     }
 
 
-def _matching(parameters: Mapping[str, nn.Parameter], pattern: str) -> dict[str, nn.Parameter]:
+def _matching(parameters: Mapping[str, nn.Parameter], pattern: str, key: str) -> dict[str, nn.Parameter]:
     chosen = {name: parameter for name, parameter in parameters.items() if fnmatchcase(name, pattern)}
     if not chosen and parameters:
-        message = f"measure.parameters: {pattern!r} matches no trainable parameter"
+        message = f"{key}: {pattern!r} matches no trainable parameter"
         raise LossDoctorError(message, f"Parameters are called like {', '.join(list(parameters)[:3])}.")
     return chosen
 
@@ -84,7 +86,7 @@ def _inside(model: nn.Module, modules: set[str]) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in trainable(model).items() if owner[name] in modules}
 
 
-def _owned(model: nn.Module, losses: Losses) -> dict[str, set[str]]:
+def _owned(model: nn.Module, losses: Losses, key: str) -> dict[str, set[str]]:
     """Return the top-level modules that every objective owns.
 
     A generator's terms reach the discriminator too, on their way to the generator; the discriminator's own objective
@@ -108,7 +110,7 @@ def _owned(model: nn.Module, losses: Losses) -> dict[str, set[str]]:
             message = f"objectives {name!r} and {rivals[0]!r} both reach {both}: whose parameters are they?"
             raise LossDoctorError(
                 message,
-                f"Say it with patterns of parameter names: measure.parameters: {{{name}: '…', {rivals[0]}: '…'}} "
+                f"Say it with patterns of parameter names: {key}: {{{name}: '…', {rivals[0]}: '…'}} "
                 "(or detach the other objective's tensors, if that was the intent).",
             )
     return owned

@@ -21,6 +21,7 @@ from . import rich_style as style
 from .number_format import number
 from .rich_finding import render_failure, render_finding
 from .rich_objective import WIDE, objective_tables
+from .rich_trial import trial_sections
 from .summary import by_severity, causes_and_symptoms, counted, has_findings, plural, skipped_by_reason, worst_verdict
 from .text import LONGEST, shortened, with_strings
 
@@ -98,6 +99,9 @@ def _report(report: Report, width: int, *, wide: bool) -> Iterator[RenderableTyp
         for table in objective_tables(objective, marks, width=width, wide=wide):
             yield table
             yield ""
+    for section in trial_sections(report.trial) if report.trial else ():
+        yield section
+        yield ""
     for finding, symptoms in causes_and_symptoms(report.findings):
         yield Constrain(render_finding(finding, symptoms, objectives=len(report.objectives)), LONGEST_LINE)
         yield ""

@@ -22,6 +22,7 @@ from ..records import (
     Operation,
     Severity,
 )
+from ..trial_records import Trial
 
 # The schema costs more to load than all rules together: what only explains rules, or judges without a config, goes
 # without. A rule tells the built-in components apart by their `term`.
@@ -43,7 +44,7 @@ class Case:
 
     config: Config | None = None
     examination: Examination | None = None
-    trial: None = None
+    trial: Trial | None = None
     baseline: ConfigBaseline | None = None
 
     @cached_property
@@ -151,7 +152,8 @@ class Rule(ABC):
     severity: ClassVar[Severity]
     """The level of its findings; the highest one where it varies."""
     requires: ClassVar[tuple[str, ...]] = ()
-    """Facts it needs: "config", "trial", or a field of `Examination`. Without one of them it is skipped."""
+    """Facts it needs: "config", "trial", "trial.floors" and the like, or a field of `Examination`. Without one of them
+    it is skipped."""
     settled_by: ClassVar[tuple[str, ...]] = ("measurement",)
     """What has to be known for no finding to mean no fault: "measurement", or "config" where the config will do."""
     explains: ClassVar[tuple[str, ...]] = ()

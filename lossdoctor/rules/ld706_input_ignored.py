@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, InputDependence, Severity
+from ..trial_records import InputEffect, Trial
 from .base import Case, Rule
 
 
@@ -24,7 +25,8 @@ class InputIgnored(Rule):
     more than rounding, or at least to have a derivative by the input. Where a training step calls parts of the model by
     themselves, each of them is asked; of several outputs, each one that has a target.
 
-    A last layer that starts at zero is a usual initialisation, and lets nothing through until it has moved: a note.
+    A last layer that starts at zero is a usual initialisation, and lets nothing through until it has moved: a note, and
+    a trial decides: after it the model is called once more with its input zeroed, and there is no such excuse.
 
     Remedy: follow the input through the forward until it is lost: the first layer whose output is the same for all
     samples.
@@ -36,13 +38,16 @@ class InputIgnored(Rule):
     name: ClassVar[str] = "input-ignored"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("dependences",)
-    explains: ClassVar[tuple[str, ...]] = ("LD503", "LD605", "LD704")
+    explains: ClassVar[tuple[str, ...]] = ("LD503", "LD605", "LD701", "LD704", "LD705")
     overshadows: ClassVar[tuple[str, ...]] = ("LD605", "LD701", "LD705")
 
     least_change: float = 1e-6
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the model, or every part of it that is called by itself, that ignores its input."""
+        if case.trial is not None and case.trial.input_effect is not None:
+            yield from self._after_trial(case, case.trial, case.trial.input_effect)
+            return
         examination = case.examination
         dependences = (examination.dependences or ()) if examination else ()
         ignoring = [d for d in dependences if d.change <= self.least_change and not d.slope]
@@ -50,6 +55,22 @@ class InputIgnored(Rule):
         for dependence in ignoring:
             if dependence.output is None or dependence.module not in everything:
                 yield self._report(case, dependence)
+
+    def _after_trial(self, case: Case, trial: Trial, effect: InputEffect) -> Iterator[Finding]:
+        for curve in trial.curves if effect.change <= self.least_change else ():
+            yield self.finding(
+                list(curve.components),
+                f"after training, the model's {effect.output} is the same with its input zeroed: it does not depend on "
+                "the input",
+                objective=curve.objective,
+                evidence={
+                    "change": effect.change,
+                    "end": {name: values[-1] for name, values in curve.components.items() if values},
+                },
+                remedy="Follow the input through the forward until it is lost: somewhere it is overwritten, multiplied "
+                "by zero or detached, or every unit behind it is dead.",
+                location=case.locate("model", "target"),
+            )
 
     def _report(self, case: Case, dependence: InputDependence) -> Finding:
         parameters = case.examination.parameters if case.examination else None

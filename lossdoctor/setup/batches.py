@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from ..config.schema import Config, ImageData, TargetData
+from ..config.schema import Config, ImageData
 from ..errors import DataError
 from ..records import DataFacts
 from .device import seed_everything
@@ -33,11 +33,11 @@ def load_batches(config: Config, count: int) -> tuple[list[Batch], DataFacts]:
         from .images import PhotoFolder
 
         photos = PhotoFolder(data, config.folder, seed=config.measure.seed)
-        batches = _take(loader(photos, data.batch_size, config.measure.seed), count, "data.images")
+        batches = take_batches(loader(photos, data.batch_size, config.measure.seed), count, "data.images")
         unreadable, samples = tuple(photos.unreadable), len(photos)
     else:
-        source = _target_source(data, config.measure.seed)
-        batches = _take(source, count, "data.target")
+        source = target_source(data.target, data.args, batch_size=data.batch_size, seed=config.measure.seed)
+        batches = take_batches(source, count, "data.target")
         unreadable, samples = (), None
     return batches, DataFacts(
         batches=len(batches),
@@ -54,15 +54,21 @@ def loader(dataset: Dataset[Any], size: int, seed: int) -> DataLoader[Any]:
     return DataLoader(dataset, size, shuffle=shuffle, generator=torch.Generator().manual_seed(seed % 2**63))
 
 
-def _target_source(data: TargetData, seed: int) -> Iterable[Batch]:
-    with blaming("calling data.target"):
-        source = import_target(data.target, "data.target")(**data.args)
+def target_source(
+    target: str, args: Mapping[str, Any], *, batch_size: int, seed: int, key: str = "data.target"
+) -> Iterable[Batch]:
+    """Return the batches that a target of the config yields; `key` is where it is named, for the messages.
+
+    Raises UserCodeError where it fails, DataError where it returns something else.
+    """
+    with blaming(f"calling {key}"):
+        source = import_target(target, key)(**args)
     if isinstance(source, Dataset):
-        with blaming(f"loading batches from data.target, a {type(source).__name__}"):
+        with blaming(f"loading batches from {key}, a {type(source).__name__}"):
             # torch refuses to shuffle nothing; an empty list is what there is to say about it.
-            return loader(source, data.batch_size, seed) if _has_samples(source) else []
+            return loader(source, batch_size, seed) if _has_samples(source) else []
     if not isinstance(source, Iterable) or isinstance(source, (str, bytes, Mapping, torch.Tensor)):
-        message = f"data.target: {data.target} returned {type(source).__name__}"
+        message = f"{key}: {target} returned {type(source).__name__}"
         raise DataError(message, "Return a DataLoader, a Dataset, or an iterable of batches.")
     return source
 
@@ -71,7 +77,8 @@ def _has_samples(dataset: Dataset[Any]) -> bool:
     return isinstance(dataset, IterableDataset) or len(dataset) > 0  # type: ignore[arg-type]
 
 
-def _take(source: Iterable[Batch], count: int, key: str) -> list[Batch]:
+def take_batches(source: Iterable[Batch], count: int, key: str) -> list[Batch]:
+    """Return copies of the first `count` batches on the host. Raises DataError where there is none."""
     with blaming(f"reading a batch from {key}"):
         batches = [to(batch, torch.device("cpu")) for batch in itertools.islice(source, count)]
     if not batches:

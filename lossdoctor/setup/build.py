@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -42,6 +42,15 @@ class Setup:
     checkpoint: CheckpointFacts | None = None
     data: DataFacts | None = None
     total: Total | None = None  #: what is really backpropagated, where the config says so
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)  #: of those weights that change while training
+
+    def at(self, step: int) -> Setup:
+        """Return the setup with the weights that it has at an optimizer step."""
+        return replace(self, weights={**self.weights, **self.scheduled(step)}) if self.schedules else self
+
+    def scheduled(self, step: int) -> dict[str, float]:
+        """Return the value at an optimizer step of every weight that follows a schedule."""
+        return {name: schedule.at(step) for name, schedule in self.schedules.items()}
 
     def evaluate(self, index: int) -> Losses:
         """Run model and loss on a batch, always from the same random state."""
@@ -68,6 +77,17 @@ class Setup:
         """Mode, random state and precision of a training step on batch `index`."""
         self.model.train(self.mode == "train")
         seed_everything(self.seed + index)
+        with self._as_it_is():
+            yield
+
+    def forward(self, batch: Batch) -> Losses:
+        """Run model and loss on a batch, in the mode and random state that there is."""
+        with self._as_it_is():
+            return self.loss(self.model, to(batch, self.device))
+
+    @contextlib.contextmanager
+    def _as_it_is(self) -> Iterator[None]:
+        """Precision of a training step; what it freezes or unfreezes is undone."""
         trained = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
         with precision(self.device, self.precision):
             yield
@@ -121,6 +141,9 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
             checkpoint=checkpoint,
             data=data,
             total=build_total(config),
+            schedules={
+                name: weight for name, weight in declared_weights(config).items() if isinstance(weight, Schedule)
+            },
         )
 
 

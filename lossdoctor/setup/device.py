@@ -6,9 +6,11 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import LossDoctorError
 
@@ -98,22 +100,46 @@ def seed_everything(seed: int) -> None:
         torch.mps.manual_seed(seed)
 
 
+@dataclass(frozen=True)
+class RandomState:
+    """Where every global random generator stands."""
+
+    python: Any
+    numpy: Any  #: None where NumPy is not imported
+    torch: Tensor
+    cuda: list[Tensor] | None
+    mps: Tensor | None
+
+
+def random_state() -> RandomState:
+    """Return where every global random generator stands."""
+    numpy = sys.modules.get("numpy")
+    return RandomState(
+        random.getstate(),
+        numpy.random.get_state() if numpy else None,
+        torch.get_rng_state(),
+        torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None,
+        torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
+    )
+
+
+def set_random_state(state: RandomState) -> None:
+    """Put every global random generator where it stood."""
+    random.setstate(state.python)
+    torch.set_rng_state(state.torch)
+    if state.numpy is not None:
+        sys.modules["numpy"].random.set_state(state.numpy)
+    if state.cuda is not None:
+        torch.cuda.set_rng_state_all(state.cuda)
+    if state.mps is not None:
+        torch.mps.set_rng_state(state.mps)
+
+
 @contextlib.contextmanager
 def random_state_kept() -> Iterator[None]:
     """Put every global random generator back to where it was."""
-    numpy = sys.modules.get("numpy")
-    python_state, torch_state = random.getstate(), torch.get_rng_state()
-    numpy_state = numpy.random.get_state() if numpy else None
-    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    mps_state = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    state = random_state()
     try:
         yield
     finally:
-        random.setstate(python_state)
-        torch.set_rng_state(torch_state)
-        if numpy:
-            numpy.random.set_state(numpy_state)
-        if cuda_states is not None:
-            torch.cuda.set_rng_state_all(cuda_states)
-        if mps_state is not None:
-            torch.mps.set_rng_state(mps_state)
+        set_random_state(state)

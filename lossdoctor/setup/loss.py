@@ -33,6 +33,18 @@ class Losses:
 Loss = Callable[[nn.Module, Batch], Losses]
 
 
+def as_vector(components: Mapping[str, Tensor]) -> Tensor:
+    """Return all scalars as one vector of at least float32, on the device of one that has a gradient."""
+    scalars = list(components.values())
+    device = next((scalar.device for scalar in scalars if scalar.requires_grad), scalars[0].device)
+    return torch.stack(
+        [
+            scalar.to(device, torch.promote_types(scalar.dtype, torch.float32), non_blocking=device.type == "cuda")
+            for scalar in scalars
+        ]
+    )
+
+
 @dataclass(frozen=True)
 class Total:
     """The scalar that is really backpropagated: (model, batch) or (model, batch, weights) -> scalar.

@@ -197,7 +197,7 @@ CASES = [
     bad("weight that is infinite", weights("{x: -.inf}"), "loss.weights.x", "finite", "found -.inf"),
     bad("weight beyond float", weights("{x: 1e999}"), "loss.weights.x", "finite", "found .inf"),
     bad("schedule to NaN", weights("{x: {from: 0, to: .nan, over: 1}}"), "loss.weights.x.to", "finite"),
-    bad("learning rate 0", "trial: {lr: 0} # <-", "trial.lr", "greater than 0"),
+    bad("learning rate below 0", "trial: {lr: -1} # <-", "trial.lr", "at least 0"),
     bad("share above 1", "loss: {step: 'a:b', shares: {x: 1.5}, tolerance: 2} # <-", "loss.shares.x", "at most 1"),
     bad(
         "regular expression",

@@ -108,7 +108,7 @@ class TestInAConfig:
 
     def test_problems_name_the_command_line(self, tmp_path):
         path = write_config(tmp_path, self.TEXT)
-        overrides = ["loss.components.lab.weight=x", "loss.componets.lab=1", "nothing", "trial={lr: 0}"]
+        overrides = ["loss.components.lab.weight=x", "loss.componets.lab=1", "nothing", "trial={lr: -1}"]
         with pytest.raises(ConfigError) as caught:
             load_config(path, overrides)
         assert {(problem.file, problem.line, problem.key) for problem in caught.value.problems} == {

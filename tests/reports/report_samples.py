@@ -23,6 +23,7 @@ from lossdoctor.records import (
 )
 from lossdoctor.report import failed_report
 from lossdoctor.reports import render_rich
+from lossdoctor.trial_records import ComponentVerdict, Curve, Evaluation, TrajectoryPoint, Trial
 
 
 def shown(report: Report, width: int, *, wide: bool = False) -> str:
@@ -341,5 +342,23 @@ def hostile(text: str) -> Report:
         findings=(finding, symptom),
         skipped=(Skipped(text, text),),
         environment={text: text, "device": text},
-        trial={text: [text]},
+        trial=hostile_trial(text, total),
+    )
+
+
+def hostile_trial(text: str, total: ObjectiveReport) -> Trial:
+    """A trial with a foreign string wherever one can stand."""
+    before, after = TrajectoryPoint(0, (total,), text), TrajectoryPoint(9, (total,), text)
+    return Trial(
+        kind="train",
+        planned=9,
+        steps=9,
+        stopped=text,
+        curves=(Curve(text, (0,), (1.0,), {text: (1.0,)}, {text: 1.0}, {text: text}, trained=1),),
+        trajectory=(before, after),
+        verdicts=(ComponentVerdict(text, text, 1.0, 0.5, 0.5, None, None, None, None, text),),
+        metrics=(Evaluation(0, text, {text: 1.0}),),
+        notes=(text,),
+        files=(text,),
+        skipped={text: text},
     )

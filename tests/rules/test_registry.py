@@ -23,6 +23,7 @@ from lossdoctor.manual import list_rules, rule_page
 from lossdoctor.records import Examination, Severity
 from lossdoctor.rules import registry
 from lossdoctor.rules.base import Case
+from lossdoctor.trial_records import Trial
 
 from .cases import assert_sound, case, gradients, whole
 from .published import NAMES, SEVERITIES
@@ -75,6 +76,7 @@ class TestEveryRule:
 
     def test_needs_facts_that_there_are(self, code):
         facts = {field.name for field in dataclasses.fields(Examination)} | {"config", "trial"}
+        facts |= {f"trial.{field.name}" for field in dataclasses.fields(Trial)}
         assert set(registry()[code].requires) <= facts - {"skipped"}
 
     def test_is_silent_where_nothing_was_measured(self, code):

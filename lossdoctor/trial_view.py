@@ -1,0 +1,128 @@
+"""A trial while it runs, on stderr: sparklines in a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .printable import printable
+from .progress import OnProgress, progress, silent
+from .reports.number_format import number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+#: Values by component, one mapping per step.
+Rows = Sequence[Mapping[str, float]]
+
+#: Takes the steps made, and by objective the values so far.
+Look = Callable[[int, Mapping[str, Rows]], None]
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 32  #: characters of a sparkline
+PLAIN_LINES = 10  #: of a run
+
+
+class TrialView:
+    """What a command shows while it works; this one shows nothing."""
+
+    def __init__(self, on_progress: OnProgress = silent) -> None:
+        self.on_progress = on_progress  #: for the diagnosis before the run
+        self.metrics: dict[str, float | None] = {}  #: of the last validation
+
+    def watch(self, what: str, steps: int) -> Look:  # noqa: ARG002 - for those that show something
+        """Announce a run of so many steps; return what to call as it goes on."""
+        return lambda _step, _rows: None
+
+
+@contextlib.contextmanager
+def trial_view(*, quiet: bool) -> Iterator[TrialView]:
+    """Yield the view for this stderr. The diagnosis before the run is shown as `inspect` shows it."""
+    with contextlib.ExitStack() as shown:
+        on_progress = shown.enter_context(progress(quiet=quiet))
+        if quiet or sys.stderr is None:
+            yield TrialView()
+        elif sys.stderr.isatty():
+            yield _InTerminal(on_progress, shown)
+        else:
+            yield _Plain(on_progress)
+
+
+class _Plain(TrialView):
+    def watch(self, what: str, steps: int) -> Look:
+        every, shown = max(steps // PLAIN_LINES, 1), -1
+
+        def look(step: int, rows: Mapping[str, Rows]) -> None:
+            nonlocal shown
+            if step // every > shown or step == steps:
+                shown = step // every
+                numbers = [f"{printable(name)} {number(series[-1])}" for name, series in _latest(rows)]
+                numbers += [f"{printable(name)} {number(value)}" for name, value in self.metrics.items()]
+                with contextlib.suppress(OSError):  # nobody reads it any more
+                    print(f"{what}, step {step}/{steps}: {', '.join(numbers)}", file=sys.stderr, flush=True)
+
+        return look
+
+
+class _InTerminal(TrialView):
+    def __init__(self, on_progress: OnProgress, shown: contextlib.ExitStack) -> None:
+        super().__init__(on_progress)
+        self._shown = shown
+
+    def watch(self, what: str, steps: int) -> Look:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._shown.close()  # what showed the stage before
+        live = self._shown.enter_context(Live(console=Console(stderr=True), transient=True, auto_refresh=False))
+        began = time.monotonic()
+
+        def look(step: int, rows: Mapping[str, Rows]) -> None:
+            left = (time.monotonic() - began) / max(step, 1) * (steps - step)
+            title = f"{what}: step {step} of {steps}, {left:.0f} s left"
+            live.update(_table(title, rows, self.metrics), refresh=True)
+
+        return look
+
+
+def _table(title: str, rows: Mapping[str, Rows], metrics: Mapping[str, float | None]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.title, grid.title_justify = Text(title, style="bold"), "left"
+    for name, series in _latest(rows):
+        grid.add_row(Text(printable(name)), Text(sparkline(series)), Text(number(series[-1])))
+    for name, value in metrics.items():
+        grid.add_row(Text(printable(name)), "", Text(number(value)))
+    return grid
+
+
+def _latest(rows: Mapping[str, Rows]) -> Iterator[tuple[str, Sequence[float]]]:
+    """Yield the series of every component, named with its objective where there are several."""
+    for objective, own in rows.items():
+        for name in dict.fromkeys(name for row in own for name in row):
+            series = [row[name] for row in own if name in row]
+            yield name if len(rows) == 1 else f"{objective}.{name}", series
+
+
+def sparkline(series: Sequence[float], width: int = WIDTH) -> str:
+    """Return a series as `width` block characters at most, means of equal parts, from its least to its greatest."""
+    parts = min(width, len(series))
+    edges = [round(k * len(series) / parts) for k in range(parts + 1)] if parts else []
+    means = [_mean(series[a:b]) for a, b in itertools.pairwise(edges)]
+    finite = [mean for mean in means if math.isfinite(mean)]
+    low, span = min(finite, default=0.0), max(finite, default=0.0) - min(finite, default=0.0)
+    return "".join(
+        BARS[min(int((mean - low) / span * len(BARS)), len(BARS) - 1) if span else 0] if math.isfinite(mean) else "?"
+        for mean in means
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
