@@ -36,7 +36,7 @@ def main() -> None:
         with open_setup(load_config(SAMPLES / name)) as setup, preserved(setup.model):
             measure_gradients(setup), examine(setup)  # warm-up
             pairs = [
-                (seconds(lambda: measure_gradients(setup)), seconds(lambda: examine(setup)))  # noqa: B023 - called at once
+                (seconds(lambda: measure_gradients(setup)), seconds(lambda: examine(setup)))
                 for _ in range(PAIRS)
             ]
         gradients, everything = (median(column) for column in zip(*pairs, strict=True))
