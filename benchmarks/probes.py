@@ -35,10 +35,7 @@ def main() -> None:
     for name in CONFIGS:
         with open_setup(load_config(SAMPLES / name)) as setup, preserved(setup.model):
             measure_gradients(setup), examine(setup)  # warm-up
-            pairs = [
-                (seconds(lambda: measure_gradients(setup)), seconds(lambda: examine(setup)))
-                for _ in range(PAIRS)
-            ]
+            pairs = [(seconds(lambda: measure_gradients(setup)), seconds(lambda: examine(setup))) for _ in range(PAIRS)]
         gradients, everything = (median(column) for column in zip(*pairs, strict=True))
         ratio = median(b / a for a, b in pairs)
         print(f"{name:<32} {gradients:8.2f} s {everything:9.2f} s {ratio:6.2f}×", flush=True)
