@@ -453,7 +453,7 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     remedy: str = ""
     explained_by: str | None = None  #: code of the finding that accounts for this one
-    fix: Mapping[str, Any] | None = None  #: config key -> new value
+    fix: Mapping[str, Any] | None = None  #: config key -> new value; None takes the key out
     location: Location | None = None
 
 

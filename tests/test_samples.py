@@ -35,6 +35,9 @@ def test_raw_lab_is_named_with_its_ranges_its_share_and_its_fix(variant: str) ->
     assert (error.code, error.components) == ("LD201", ("lab", "ab"))
     assert error.evidence["joint_share"] > 0.99
     assert set(error.evidence["channels"]["lab"]) == {"L", "a", "b"}
+    assert error.evidence["channels"]["lab"]["L"].startswith("0 … ")
+    assert float(error.evidence["channels"]["lab"]["L"].split()[-1]) > 90  # measured: these photographs have white
+    assert {"a", "b"} == set(error.evidence["channels"]["ab"])
     assert error.fix == {"loss.components.lab.normalize": True, "loss.components.ab.normalize": True}
     assert error.location is not None
     assert (

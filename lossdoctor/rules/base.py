@@ -285,7 +285,7 @@ def percent(share: float) -> str:
     if share >= 1:
         return "100 %"
     if share > 0.99:
-        return "> 99.99 %" if share > 0.9999 else f"{100 * share:.2f} %"
+        return ">99.99 %" if share > 0.9999 else f"{100 * share:.2f} %"
     return f"{100 * share:.3g} %" if share >= 0.9 else f"{100 * share:.2g} %"
 
 

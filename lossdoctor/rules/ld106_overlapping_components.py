@@ -115,6 +115,7 @@ class OverlappingComponents(Rule):
             objective=gradients.name,
             evidence=evidence,
             remedy=f"Drop {names[0]} and give {names[1]} the weight {joint:.4g}, or let one compare something else.",
+            fix=_without(case, gradients.name, names[0], names[1], joint),
             location=case.locate_component(names[1]),
         )
 
@@ -157,6 +158,19 @@ def _weights_without(gradients: ObjectiveGradients, relation: LinearRelation) ->
         gradients.components[part]: gradients.weights[part] + gradients.weights[relation.whole] * coefficient
         for part, coefficient in zip(relation.parts, relation.coefficients, strict=True)
     }
+
+
+def _without(case: Case, objective: str, dropped: str, kept: str, weight: float) -> dict[str, Any] | None:
+    """Return the change that drops one of two built-in components and gives the other the weight of both.
+
+    None where the user's code computes them, or where a weight follows a schedule of its own.
+    """
+    scheduled = any(case.schedule(objective, name) for name in (dropped, kept))
+    if scheduled or not {dropped, kept} <= case.built_in.keys():
+        return None
+    # Rounded only to hide the rounding of the ratio: the total stays what it was.
+    changed = case.weight_fix(objective, kept, float(f"{weight:.4g}")) or {}
+    return {dotted(("loss", "components", dropped)): None, **changed}
 
 
 def _constant(numbers: Sequence[float | None], spread: float) -> float | None:

@@ -103,7 +103,7 @@ class UnnormalizedColorSpace(Rule):
             return None
         letters = [channel.letter for channel in channels]
         ranges = {channel.letter: f"{channel.minimum:.3g} … {channel.maximum:.3g}" for channel in channels}
-        for operation in case.operations(objective, name):
+        for operation in distances(case, objective, name):
             targets = [operand for operand in operation.operands if not operand.requires_grad and operand.channels]
             if targets and len(targets[0].channels) == len(letters):
                 ranges = describe_channels(component.space, targets[0].channels, letters)

@@ -178,3 +178,23 @@ def test_killed_at_any_moment(pose, delay):
     process.wait()
     assert pose.read_text() in expected
     assert not [finding for finding in prescribe(pose).after.findings if finding.severity is Severity.ERROR]
+
+
+def test_a_component_that_is_there_twice_goes(tmp_path):
+    """The one that is left has the weight of both, so the total stays what it was."""
+    path = tmp_path / "twice.yaml"
+    path.write_text(
+        (SAMPLES / "colorization" / "balanced.yaml")
+        .read_text()
+        .replace("../photos/", f"{SAMPLES}/photos/")
+        .replace("checkpoint: unet.safetensors", "")
+        + "    colour: {term: mse, space: lab, channels: [a, b], weight: 5.0}   # ab again\n"
+    )
+    prescription = prescribe(path, overrides=["measure.batches=1"])
+    assert [cure.name.split()[0] for cure in prescription.cures] == ["LD106"]
+    before, after = prescription.before.objectives[0], prescription.after.objectives[0]
+    assert len(after.components) == len(before.components) - 1
+    assert after.value == pytest.approx(before.value, rel=1e-3)
+    assert after.grad_norm == pytest.approx(before.grad_norm, rel=1e-3)
+    removed = [line for line in prescription.diff.splitlines() if line.startswith("-    ")]
+    assert len(removed) == 2

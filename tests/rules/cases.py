@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from lossdoctor.config.edit import REMOVED, edited
+from lossdoctor.config.keys import split_key
 from lossdoctor.config.load import parse_config
-from lossdoctor.config.overrides import apply_overrides
 from lossdoctor.config.schema import Config
+from lossdoctor.config.yaml_reader import read_yaml
 from lossdoctor.records import (
     Block,
     Examination,
@@ -152,10 +154,9 @@ def after_fix(loss: Mapping[str, Any], finding: Finding) -> Config:
 
 
 def _overridden(data: Mapping[str, Any], fix: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a config with a fix applied as `--set` applies it."""
-    overridden = apply_overrides(data, [f"{key}={json.dumps(value)}" for key, value in fix.items()])
-    assert not overridden.problems
-    return overridden.value
+    """Return a config with a fix applied as `lossdoctor fix` applies it: None takes a key out."""
+    changes = {split_key(key)[0]: REMOVED if value is None else value for key, value in fix.items()}
+    return read_yaml(edited(json.dumps(data), changes), "<config>").value
 
 
 def spread(minimum: float, maximum: float, mean: float | None = None, std: float | None = None) -> Statistics:
