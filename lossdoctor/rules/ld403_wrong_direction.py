@@ -64,8 +64,8 @@ class WrongDirection(Rule):
     name: ClassVar[str] = "wrong-direction"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
-    explains: ClassVar[tuple[str, ...]] = ("LD404", "LD701", "LD703")
-    overshadows: ClassVar[tuple[str, ...]] = ("LD103", "LD702")
+    explains: ClassVar[tuple[str, ...]] = ("LD404", "LD701", "LD702", "LD703")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD103",)
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every component that leads away from its target."""

@@ -88,7 +88,7 @@ class ImperfectOptimum(Rule):
             return False
         return (
             any(_is_perfect(other) for other in optima if _is_of_the_same_output(other, optimum))
-            or _is_compared_as_it_is(case, optimum)
+            or is_compared_as_it_is(case, optimum)
             or _has_the_range_of_the_target(case, optimum)
         )
 
@@ -140,7 +140,7 @@ def _is_perfect(optimum: Optimum) -> bool:
     return optimum.uses_target and 0 <= optimum.value <= _ZERO * optimum.unrelated
 
 
-def _is_compared_as_it_is(case: Case, optimum: Optimum) -> bool:
+def is_compared_as_it_is(case: Case, optimum: Optimum) -> bool:
     """Whether an operation of the objective compares the output itself with the target itself."""
     outputs = (case.examination.outputs or ()) if case.examination else ()
     output = next((output.overall for output in outputs if output.name == optimum.output), None)

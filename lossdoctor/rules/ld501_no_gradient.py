@@ -31,7 +31,7 @@ class NoGradient(Rule):
     name: ClassVar[str] = "no-gradient"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
-    explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD503")
+    explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD503", "LD701", "LD704", "LD705")
     overshadows: ClassVar[tuple[str, ...]] = ("LD104",)
 
     def check(self, case: Case) -> Iterator[Finding]:

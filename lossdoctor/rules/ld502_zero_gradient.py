@@ -7,8 +7,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import balance
-from ..records import DeadEnd, Finding, ObjectiveGradients, Operation, Output, Severity, Statistics
-from .base import Case, Rule
+from ..records import DeadEnd, Finding, Location, ObjectiveGradients, Operation, Output, Severity, Statistics
+from .base import Case, Rule, listing
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A component whose gradient vanishes, and what is known of why."""
+
+    name: str
+    index: int
+    cause: str  #: "" where nothing shows
+    reason: object  #: the same for components that are flat for the same reason
+    excused: bool  #: by a layer that starts at zero, or because it is as low as it can be
+    zero_layers: Sequence[str]
+    dead_end: DeadEnd | None
+    location: Location | None
 
 
 @dataclass(frozen=True)
@@ -33,47 +47,78 @@ class ZeroGradient(Rule):
     name: ClassVar[str] = "zero-gradient"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
-    explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+    explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD701", "LD704", "LD705", "LD706")
     overshadows: ClassVar[tuple[str, ...]] = ("LD104",)
 
     def check(self, case: Case) -> Iterator[Finding]:
-        """Yield a finding for every attached component whose gradient vanishes exactly."""
+        """Yield a finding for every reason why the gradient of attached components vanishes exactly."""
         for gradients in case.gradients:
-            for k, component in enumerate(balance.summarize(gradients).components):
-                reached = any(block.reached_by[k] for block in gradients.blocks)
-                if reached and component.grad_norm == 0 and component.weight != 0:
-                    yield self._judge(case, gradients, k)
+            found: dict[object, list[_Flat]] = {}
+            for flat in (_flat(case, gradients, k) for k in _vanishing(gradients)):
+                found.setdefault(flat.reason, []).append(flat)
+            for group in found.values():
+                yield self._report(case, gradients, group)
 
-    def _judge(self, case: Case, gradients: ObjectiveGradients, k: int) -> Finding:
-        name, batches = gradients.components[k], len(gradients.values)
-        operations = case.operations(gradients.name, name)
-        zero_layers = _blocking_layers(case, gradients, k, operations)
-        dead_end = _dead_end(case, gradients.name, name)
-        excused = bool(zero_layers) or (dead_end is not None and dead_end.met)
-        message = (
-            f"the gradient of {name} is exactly zero in {f'all {batches} batches' if batches > 1 else 'the batch'}"
-        )
-        if cause := _starts_at_zero(zero_layers) or _cause(operations) or _ends(dead_end):
-            message += f": {cause}"
+    def _report(self, case: Case, gradients: ObjectiveGradients, group: Sequence[_Flat]) -> Finding:
+        first, batches = group[0], len(gradients.values)
+        names = [flat.name for flat in group]
+        values = {flat.name: [batch[flat.index] for batch in gradients.values] for flat in group}
+        rests = first.excused or gradients.roles[first.index] == "regularizer"
+        times = f"all {batches} batches" if batches > 1 else "the batch"
+        message = f"the gradient of {listing(names)} is exactly zero in {times}"
         return self.finding(
-            [name],
-            message,
+            names,
+            message + (f": {first.cause}" if first.cause else ""),
             objective=gradients.name,
-            severity=Severity.NOTE if excused or gradients.roles[k] == "regularizer" else Severity.ERROR,
+            severity=Severity.NOTE if rests else Severity.ERROR,
             evidence={
-                "values": [batch[k] for batch in gradients.values],
+                "values": values if len(group) > 1 else values[first.name],
                 "grad_norm": 0.0,
-                **({"zero_initialised": zero_layers} if zero_layers else {}),
-                **({"ends_at": dead_end.operation} if dead_end else {}),
+                **({"zero_initialised": first.zero_layers} if first.zero_layers else {}),
+                **({"ends_at": first.dead_end.operation} if first.dead_end else {}),
             },
             remedy="Nothing for now: a few training steps decide."
-            if excused
+            if first.excused
             else "Compare the prediction before it is clamped or saturated, and check that the right tensors are "
             "compared.",
-            location=(dead_end.location if dead_end else None)
-            or next((operation.location for operation in operations if operation.location), None)
-            or case.locate_component(name),
+            location=first.location or case.locate_component(first.name),
         )
+
+
+def _vanishing(gradients: ObjectiveGradients) -> Iterator[int]:
+    """Yield the components that are attached, count, and have a gradient of exactly zero."""
+    for k, component in enumerate(balance.summarize(gradients).components):
+        reached = any(block.reached_by[k] for block in gradients.blocks)
+        if reached and component.grad_norm == 0 and component.weight != 0:
+            yield k
+
+
+def _flat(case: Case, gradients: ObjectiveGradients, k: int) -> _Flat:
+    name = gradients.components[k]
+    operations = case.operations(gradients.name, name)
+    zero_layers = _blocking_layers(case, gradients, k, operations)
+    dead_end = _dead_end(case, gradients.name, name)
+    excused = bool(zero_layers) or (dead_end is not None and dead_end.met)
+    cause = _starts_at_zero(zero_layers) or _cause(operations)
+    place = dead_end.location if dead_end else None
+    # Two losses of one constant output are flat for one reason, wherever their own gradient ends.
+    shared = zero_layers or _constant_outputs(case) or (dead_end and place and (dead_end.operation, place))
+    return _Flat(
+        name,
+        k,
+        cause=cause or _ends(dead_end),
+        reason=(repr(shared or name), excused, gradients.roles[k] == "regularizer"),
+        excused=excused,
+        zero_layers=zero_layers,
+        dead_end=dead_end,
+        location=place or next((operation.location for operation in operations if operation.location), None),
+    )
+
+
+def _constant_outputs(case: Case) -> list[str]:
+    """Return the names of the model's outputs where all of them are constant."""
+    outputs = (case.examination.outputs if case.examination else None) or ()
+    return [output.name for output in outputs] if all(map(_is_constant, outputs)) else []
 
 
 def _blocking_layers(case: Case, gradients: ObjectiveGradients, k: int, operations: Sequence[Operation]) -> list[str]:

@@ -27,7 +27,7 @@ class NonFiniteValue(Rule):
     name: ClassVar[str] = "non-finite-value"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
-    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104", "LD502", "LD602")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104", "LD502", "LD602", "LD703")
     overshadows: ClassVar[tuple[str, ...]] = ("LD101", "LD102", "LD104")
 
     def check(self, case: Case) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ class NonFiniteGradient(Rule):
     name: ClassVar[str] = "non-finite-gradient"
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("gradients",)
-    explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+    explains: ClassVar[tuple[str, ...]] = ("LD102", "LD104", "LD701", "LD703", "LD705")
     overshadows: ClassVar[tuple[str, ...]] = ("LD104",)
 
     def check(self, case: Case) -> Iterator[Finding]:

@@ -10,10 +10,14 @@ from ..records import Finding, Severity
 from ..trial_records import ComponentVerdict, Curve, Trial
 from ..verdicts import LEARNED, NOTICEABLE, reducible_gone
 from .base import Case, Rule, listing, percent
+from .ld404_imperfect_optimum import is_compared_as_it_is
 
 STUCK = (
     "Look at the other findings first. If there are none, try trial.lr ten times larger and smaller, and check that "
     "the targets belong to the inputs."
+)
+MIXED_UP = (
+    "Check that every sample is compared with its own target: something gives the targets another order each time."
 )
 FALLING = "The total was still falling at the end: try more --steps first, or a larger trial.lr."
 
@@ -29,9 +33,13 @@ class CannotOverfit(Rule):
     where a loss that works gets rid of nearly all.
 
     The value of a perfect prediction is measured: the loss runs with the target in the place of the model's output.
-    Where that cannot be done, nothing is said. Every step starts from the same random state, so dropout and sampled
-    noise are part of what can be learned by heart. Objectives that play against each other (GANs) are left out:
-    theirs is no minimum. So are runs that do not start from fresh weights.
+    Where that cannot be done, nothing is said. Where it is no better than the untrained output, although the loss
+    compares the output itself with values that are the target's, samples are compared with the targets of others:
+    then half of the loss itself has to go, which it does if those others stay the same.
+
+    Every step starts from the same random state, so dropout and sampled noise are part of what can be learned by
+    heart. Objectives that play against each other (GANs) are left out: theirs is no minimum. So are runs that do not
+    start from fresh weights.
 
     Usual causes: the diagnosis names most of them (no gradient, a wrong sign, a dead layer, two activations). If it
     names none: a learning rate of another order, targets that belong to other inputs, a model whose output cannot
@@ -65,6 +73,9 @@ class CannotOverfit(Rule):
         end = curve.weighted({name: verdict.end for name, verdict in verdicts.items()})
         floor = curve.weighted(floors)
         gone = reducible_gone(start, end, floor)
+        mixed_up = gone is None and _compares_with_the_target(case, curve)
+        if mixed_up:
+            gone = reducible_gone(start, end, 0.0)
         if start is None or floor is None or gone is None or gone >= self.least_gone:
             return
         stuck = [name for name, verdict in verdicts.items() if self._is_stuck(curve, verdict)] or list(verdicts)
@@ -72,6 +83,11 @@ class CannotOverfit(Rule):
             stuck,
             f"after {trial.steps} steps on one batch, {_amount(gone)} of what could go of {curve.objective} is gone: "
             f"{listing(stuck)} {'does' if len(stuck) == 1 else 'do'} not learn even one batch by heart"
+            + (
+                f"; and a perfect prediction is worth {floor:.4g}, where the untrained one is {start:.4g}"
+                if mixed_up
+                else ""
+            )
             + ("" if curve.trained else "; there is nothing to train, every parameter is frozen"),
             objective=curve.objective,
             evidence={
@@ -83,7 +99,7 @@ class CannotOverfit(Rule):
                 "trained_parameters": curve.trained,
                 "components": {name: _evidence(verdicts[name]) for name in stuck},
             },
-            remedy=FALLING if _still_falling(curve, start - floor) else STUCK,
+            remedy=MIXED_UP if mixed_up else FALLING if _still_falling(curve, start - floor) else STUCK,
             location=case.locate_component(stuck[0]),
         )
 
@@ -92,6 +108,12 @@ class CannotOverfit(Rule):
         if curve.roles.get(verdict.component) == "regularizer" or not curve.weights.get(verdict.component, 1.0):
             return False
         return verdict.verdict != "learned"
+
+
+def _compares_with_the_target(case: Case, curve: Curve) -> bool:
+    """Whether an operation of the objective compares the output itself with values that are the target's."""
+    optima = (case.examination.optima if case.examination else None) or ()
+    return any(optimum.objective == curve.objective and is_compared_as_it_is(case, optimum) for optimum in optima)
 
 
 def _still_falling(curve: Curve, reducible: float) -> bool:

@@ -37,6 +37,7 @@ class Diverging(Rule):
     severity: ClassVar[Severity] = Severity.ERROR
     requires: ClassVar[tuple[str, ...]] = ("trial",)
     explains: ClassVar[tuple[str, ...]] = ("LD701", "LD702", "LD704", "LD705")
+    overshadows: ClassVar[tuple[str, ...]] = explains
 
     growth: float = 1.0
 

@@ -107,4 +107,4 @@ def test_rules_that_need_a_measurement_are_skipped_with_the_reason():
     _, skipped = diagnose(Case(config=parse_config(whole(founding()))))
     assert {"LD101", "LD302", "LD501"} <= {rule.code for rule in skipped}
     assert not {"LD105", "LD106", "LD201", "LD205", "LD301", "LD303", "LD903"} & {rule.code for rule in skipped}
-    assert {rule.reason for rule in skipped} == {"needs a measurement"}
+    assert {rule.reason for rule in skipped} == {"needs a measurement", "needs a trial"}

@@ -51,22 +51,26 @@ def test_the_original_is_healthy(tmp_path):
 
 
 SABOTAGE = {
-    "detached head": ({"model": {"target": "sabotaged:DetachedHead"}}, "LD701", {"square", "absolute"}),
+    "detached head": ({"model": {"target": "sabotaged:DetachedHead"}}, "LD502", {"square", "absolute"}),
     "learning rate 0": ({"trial": {"steps": 40, "lr": 0.0}}, "LD701", {"square", "absolute"}),
     "learning rate 1e3": ({"trial": {"steps": 100, "lr": 1e3}}, "LD703", {"square"}),
     "targets shuffled in each step": ({"loss": {"function": "sabotaged:shuffled_targets"}}, "LD701", {"square"}),
     "input ignored": ({"model": {"target": "sabotaged:IgnoresInput"}}, "LD706", {"square", "absolute"}),
     "wrong sign in the loss": (
         {"loss": {"function": "sabotaged:wrong_sign", "weights": {"square": 0.001, "absolute": 1.0}}},
-        "LD702",
-        {"square"},
+        "LD403",
+        {"absolute"},
     ),
-    "wrong sign of a weight": ({"loss": {"weights": {"square": 0.01, "absolute": -1.0}}}, "LD702", {"absolute"}),
-    "dead ReLU": ({"model": {"target": "sabotaged:DeadReLU"}}, "LD502", {"square", "absolute"}),
-    "all parameters frozen": ({"model": {"target": "sabotaged:Frozen"}}, "LD701", {"square", "absolute"}),
+    "wrong sign of a weight": ({"loss": {"weights": {"square": 0.01, "absolute": -1.0}}}, "LD403", {"absolute"}),
+    "dead ReLU": (
+        {"model": {"target": "sabotaged:DeadReLU"}, "data": {"target": "sabotaged:above_zero"}},
+        "LD502",
+        {"square", "absolute"},
+    ),
+    "all parameters frozen": ({"model": {"target": "sabotaged:Frozen"}}, "LD501", {"square", "absolute"}),
     "fp16 overflow": (
         {"loss": {"function": "sabotaged:overflowing"}, "measure": {"precision": "fp16"}},
-        "LD703",
+        "LD601",
         {"square"},
     ),
 }
@@ -79,3 +83,11 @@ def test_is_named(case, tmp_path):
     finding = found(report, code)
     assert components <= set(finding.components)
     assert finding.explained_by is None
+
+
+@pytest.mark.parametrize("case", ["detached head", "dead ReLU", "all parameters frozen", "input ignored"])
+def test_what_it_does_to_training_is_a_note(case, tmp_path):
+    changes, code, components = SABOTAGE[case]
+    symptom = found(overfitted(tmp_path, **changes), "LD701")
+    assert components <= set(symptom.components)
+    assert (symptom.severity, symptom.explained_by) == (Severity.NOTE, code)

@@ -74,7 +74,7 @@ def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
         uses_target = abs(for_others[key] - value) > NEGLIGIBLE * abs(value)
         lower = value
         if uses_target and key in steep:
-            found = [values[key] for values in relabelled] or [_downhill(replay, answer, key, slopes[key])]
+            found = [values[key] for values in relabelled] or [_downhill(replay, answer, key, value, slopes[key])]
             lower = sign * min(sign * other for other in (value, *found))
         yield Optimum(
             *key,
@@ -120,12 +120,15 @@ def _given_to_others(target: Tensor) -> Tensor:
     return target.roll(1, 0) if len(target) > 1 else target.flip(tuple(range(target.dim())))
 
 
-def _downhill(replay: Replay, answer: Answer, key: Key, slope: Tensor) -> float:
+def _downhill(replay: Replay, answer: Answer, key: Key, value: float, slope: Tensor) -> float:
     """Return the least value of a component on a few steps downhill, where other random numbers agree that it is less.
 
-    What is compared with a noisy target has a gradient at the target that is noise.
+    What is compared with a noisy target has a gradient at the target that is noise. Infinity too where the component
+    has another value at the target when it is asked again: it draws numbers that cannot be drawn twice.
     """
     sign = _sign(replay, key)
+    if values_of(replay.on_tensor(answer.output, answer.right))[key] != value:
+        return sign * math.inf
     step = (answer.right - answer.shuffled(1)).norm() / slope.norm() * slope
     steps = {part: answer.right - part * step for part in STEPS}
     values = {part: values_of(replay.on_tensor(answer.output, output))[key] for part, output in steps.items()}
