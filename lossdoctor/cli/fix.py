@@ -102,7 +102,7 @@ def fix(
         with progress(quiet=quiet) as on_progress, stdout_kept_for_reports():
             prescription = prescribe(config, overrides=overrides, rebalance=rebalance, on_progress=on_progress)
             if apply_source and target:
-                prescription = patch_source(prescription, on_progress=on_progress)
+                prescription = patch_source(prescription, rebalance=rebalance, on_progress=on_progress)
         written = write_prescription(prescription, target, backup=backup) if target else None
         with writing_explained():
             form = "json" if as_json else "diff" if diff else "rich"

@@ -6,34 +6,32 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..atomic import write_atomically
-from ..config.load import config_of
 from ..errors import LossDoctorError
-from ..inspection import inspect_config
 from ..progress import OnProgress, silent
 from ..records import Report
+from .prescribe import prescribe
 from .prescription import Prescription, complaints, identity
 from .source_patch import SourcePatch, suggest_patch
 
 
-def apply_source(prescription: Prescription, *, on_progress: OnProgress = silent) -> Prescription:
+def apply_source(
+    prescription: Prescription, *, rebalance: bool = False, on_progress: OnProgress = silent
+) -> Prescription:
     """Patch the files that findings point to, as long as that cures a finding and makes no new one.
 
-    Returns the prescription with the patches that were kept and what was measured with them; a file whose patch did not
-    help has its old text back. Raises LossDoctorError where a file cannot be written.
+    Code comes before weights: with every patch the config is prescribed for anew. Returns that prescription, with the
+    patches that were kept; a file whose patch did not help, or was interrupted, has its old text back. Raises
+    LossDoctorError where a file cannot be written.
     """
     kept: list[SourcePatch] = []
     tried: set[object] = set()
-    report = prescription.after
-    while (patch := _next_patch(report, tried)) is not None:
-        path = Path(patch.file)
-        write_atomically(path, patch.patched.encode())
-        after = _inspected(prescription, on_progress)
-        if after is not None and _cures(patch, report, after):
+    latest = prescription
+    while (patch := _next_patch(latest.after, tried)) is not None:
+        patched = _with_patch(patch, latest, rebalance, on_progress)
+        if patched is not None:
             kept.append(patch)
-            report = after
-        else:
-            write_atomically(path, patch.text.encode())
-    return replace(prescription, after=report, patched=tuple(kept))
+            latest = patched
+    return replace(latest, before=prescription.before, patched=tuple(kept))
 
 
 def _next_patch(report: Report, tried: set[object]) -> SourcePatch | None:
@@ -45,13 +43,21 @@ def _next_patch(report: Report, tried: set[object]) -> SourcePatch | None:
     return None
 
 
-def _inspected(prescription: Prescription, on_progress: OnProgress) -> Report | None:
-    """Return the report on the fixed config with the code as it is now, None where that cannot be run."""
+def _with_patch(
+    patch: SourcePatch, before: Prescription, rebalance: bool, on_progress: OnProgress
+) -> Prescription | None:
+    """Return the prescription for the patched code, which stays where it helps; None where it does not."""
+    path, helps = Path(patch.file), False
+    write_atomically(path, patch.patched.encode())
     try:
-        config = config_of(prescription.fixed, prescription.path, prescription.overrides)
-        return inspect_config(config, on_progress=on_progress).report
-    except LossDoctorError:
+        after = prescribe(before.path, overrides=before.overrides, rebalance=rebalance, on_progress=on_progress)
+        helps = _cures(patch, before.after, after.after)
+    except LossDoctorError:  # the code does not run any more
         return None
+    finally:
+        if not helps:
+            write_atomically(path, patch.text.encode())
+    return after if helps else None
 
 
 def _cures(patch: SourcePatch, before: Report, after: Report) -> bool:
