@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -89,8 +90,8 @@ def fix(
     """
     with errors_explained(traceback):
         from ..prescription.apply import destination, write_prescription
-        from ..prescription.apply_source import apply_source as patch_source
         from ..prescription.prescribe import prescribe
+        from ..prescription.prove_patches import prove_patches, write_patches
         from ..progress import progress
         from ..reports.prescription_report import print_prescription
 
@@ -101,8 +102,11 @@ def fix(
         ]
         with progress(quiet=quiet) as on_progress, stdout_kept_for_reports():
             prescription = prescribe(config, overrides=overrides, rebalance=rebalance, on_progress=on_progress)
-            if apply_source and target:
-                prescription = patch_source(prescription, rebalance=rebalance, on_progress=on_progress)
+            patched = prove_patches(prescription, rebalance=rebalance, on_progress=on_progress)
+        if apply_source and target:
+            prescription = write_patches(patched)
+        else:
+            prescription = replace(prescription, patches=patched.patches)
         written = write_prescription(prescription, target, backup=backup) if target else None
         with writing_explained():
             form = "json" if as_json else "diff" if diff else "rich"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..records import Finding, Report, Severity, Verdict
-from .source_patch import SourcePatch, suggest_patch
+from .source_patch import SourcePatch
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Prescription:
     after: Report
     cures: tuple[Cure, ...]
     overrides: tuple[str, ...] = ()  #: what was measured differs from the file in this
-    patched: tuple[SourcePatch, ...] = ()  #: changes that were made in the user's own code
+    patches: tuple[SourcePatch, ...] = ()  #: changes of the user's own code that were measured to help, not made
+    patched: tuple[SourcePatch, ...] = ()  #: those that were made
 
     @property
     def diff(self) -> str:
@@ -58,11 +59,6 @@ class Prescription:
     def left(self) -> tuple[Finding, ...]:
         """Errors and warnings that are still there."""
         return tuple(finding for finding in complaints(self.after) if finding not in self.arisen)
-
-    @property
-    def patches(self) -> tuple[SourcePatch, ...]:
-        """Suggested changes of the user's own code, for what is left."""
-        return tuple(patch for finding in complaints(self.after) if (patch := suggest_patch(finding)) is not None)
 
     @property
     def arisen(self) -> tuple[Finding, ...]:

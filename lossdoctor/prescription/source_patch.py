@@ -1,7 +1,7 @@
 """Patches of the user's own code, suggested from a finding: read from the source, never run, never applied unasked.
 
 A patcher looks at the calls on the line that a finding points to and says which pieces of text to replace; where the
-line is not what it expects, there is no suggestion. A suggestion is a proposal to read, not a proof.
+line is not what it expects, there is no suggestion. Whether one helps is measured in `prove_patches.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ..records import Finding
+
+#: A line as Python counts them; `str.splitlines` knows more ends.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 #: What must not come before a loss that applies it itself.
 _ACTIVATIONS = frozenset({"softmax", "sigmoid", "Softmax", "Sigmoid"})
@@ -61,7 +65,7 @@ class Source:
     @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
-        for line in self.text.splitlines(keepends=True):
+        for line in _LINE.findall(self.text):
             starts.append(starts[-1] + len(line))
         return starts
 
@@ -140,13 +144,18 @@ class Source:
 Patcher = Callable[[Source, Finding], "Sequence[Edit]"]
 
 
-def suggest_patch(finding: Finding) -> SourcePatch | None:
-    """Return a patch of the line that a finding points to; None where no patcher knows what to do there."""
+def suggest_patch(finding: Finding, texts: Mapping[str, str] | None = None) -> SourcePatch | None:
+    """Return a patch of the line that a finding points to; None where no patcher knows what to do there.
+
+    `texts` are those of files that differ from what is on the disk.
+    """
     patcher = PATCHERS.get(finding.code)
     if patcher is None or finding.location is None or not finding.location.file.endswith(".py"):
         return None
+    file = finding.location.file
     try:
-        source = Source(Path(finding.location.file).read_bytes().decode(), finding.location.line)
+        text = (texts or {}).get(file) or Path(file).read_bytes().decode()
+        source = Source(text, finding.location.line)
         edits = patcher(source, finding)
     except (OSError, ValueError, SyntaxError):  # the file is gone, or is not what was run
         return None
@@ -155,7 +164,7 @@ def suggest_patch(finding: Finding) -> SourcePatch | None:
     patched = source.text
     for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):  # what is before an edit stays in its place
         patched = patched[: edit.start] + edit.new + patched[edit.end :]
-    return SourcePatch(finding.code, finding.components, finding.location.file, source.text, patched)
+    return SourcePatch(finding.code, finding.components, file, source.text, patched)
 
 
 def _mean_for_sum(source: Source, _finding: Finding) -> Sequence[Edit]:
@@ -246,7 +255,7 @@ def _with_graph(source: Source, finding: Finding) -> Sequence[Edit]:
     return [source.replaced(call, operand) for call, operand in cuts if operand == cuts[0][1]]
 
 
-#: What keeps the operand of an operation away from where the operation or its derivative is not finite.
+#: What keeps the operand of an operation away from where the operation is not finite.
 _GUARDS: Mapping[str, str] = {
     "sqrt": "{}.clamp_min(1e-12)",
     "log": "{}.clamp_min(1e-8)",
@@ -256,14 +265,24 @@ _GUARDS: Mapping[str, str] = {
 
 
 def _guarded(source: Source, finding: Finding) -> Sequence[Edit]:
-    """`sqrt(x)` -> `sqrt(x.clamp_min(1e-12))`, `log(x)` -> `log(x.clamp_min(1e-8))`, `acos(x)` -> `acos(x.clamp(…))`."""
+    """`sqrt(x)` -> `sqrt(x + 1e-12)`, `log(x)` -> `log(x.clamp_min(1e-8))`, `acos(x)` -> `acos(x.clamp(…))`."""
     operation = str(finding.evidence.get("operation"))
-    operands = [source.operand_of(call) for call in (source.calls(operation) if operation in _GUARDS else ())]
+    calls = list(source.calls(operation)) if operation in _GUARDS else []
+    # A root of zero has a value, and near zero a slope that must stay. What a `where` hides may be below zero.
+    of_zero = operation == "sqrt" and finding.code == "LD602" and not any(source.calls("where"))
+    guarded = [(call, operand) for call in calls if (operand := source.operand_of(call)) is not None]
     return [
-        source.replaced(operand, _GUARDS[operation].format(_operand(source, operand)))
-        for operand in operands
-        if operand is not None
+        source.replaced(operand, _lifted(source, call, operand))
+        if of_zero
+        else source.replaced(operand, _GUARDS[operation].format(_operand(source, operand)))
+        for call, operand in guarded
     ]
+
+
+def _lifted(source: Source, call: ast.Call, operand: ast.expr) -> str:
+    """Return the operand of a root, a little above zero."""
+    lifted = f"{_operand(source, operand)} + 1e-12"
+    return lifted if operand in call.args else f"({lifted})"
 
 
 def _of_one_shape(source: Source, finding: Finding) -> Sequence[Edit]:

@@ -141,8 +141,9 @@ class Case:
         if self.config is None or component not in self.built_in:
             return None
         loss, names = self.config.loss, (component, f"total.{component}")
-        said = {"roles": loss.roles, "shares": loss.shares}
-        keys = [("loss", section, name) for section, table in said.items() for name in names if name in table]
+        said = [("roles", name) for name in names if name in loss.roles]
+        said += [("shares", name) for name in names if name in loss.shares]
+        keys = [("loss", *key) for key in said]
         return {dotted(key): None for key in (("loss", "components", component), *keys)}
 
     @property

@@ -66,16 +66,21 @@ class OverlappingComponents(Rule):
             pairs = {(pair.a, pair.b): pair.cosine for pair in balance.summarize(gradients).cosines}
             used = [k for k, weight in enumerate(gradients.weights) if weight != 0 and gradients.attached[k]]
             twins = set[int]()
+            contained: list[tuple[tuple[str, str], float | None]] = []
             for a, b in itertools.combinations(used, 2):
                 cosine = pairs[gradients.components[a], gradients.components[b]]
                 if (ratio := self._same_function(case, gradients, a, b, cosine)) is not None:
                     twins.add(b)
                     yield self._identical(case, gradients, a, b, {"cosine": cosine, "value_ratio": ratio})
                 elif pair := _containment(case, gradients, a, b):
-                    yield self._contained(case, gradients.name, *pair, {"cosine": cosine})
+                    contained.append((pair, cosine))
             different = [k for k in used if k not in twins]
-            if relation := linear_relation(gradients, different, self.ratio_spread):
+            relation = linear_relation(gradients, different, self.ratio_spread)
+            if relation:
                 yield self._combined(case, gradients, relation)
+            for pair, cosine in contained:
+                if not _is_among(gradients, pair, relation):
+                    yield self._contained(case, gradients.name, *pair, {"cosine": cosine})
 
     def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield a finding for every pair of components of which the config says that they overlap."""
@@ -151,6 +156,14 @@ class OverlappingComponents(Rule):
             fix={dotted(("loss", "components", outer, "channels")): rest} if rest else None,
             location=case.locate_component(inner),
         )
+
+
+def _is_among(gradients: ObjectiveGradients, pair: tuple[str, str], relation: LinearRelation | None) -> bool:
+    """Whether a relation says already that the first of two components is part of the second."""
+    if relation is None:
+        return False
+    inner, outer = map(gradients.components.index, pair)
+    return outer == relation.whole and inner in relation.parts
 
 
 def _weights_without(gradients: ObjectiveGradients, relation: LinearRelation) -> dict[str, float]:
