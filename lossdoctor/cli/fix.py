@@ -20,6 +20,7 @@ from .options import (
     Quiet,
     Seed,
     Select,
+    Set,
     Traceback,
     measure_overrides,
     rule_overrides,
@@ -72,6 +73,7 @@ def fix(
     device: Device = None,
     precision: Precision = None,
     seed: Seed = None,
+    set_: Set = None,
     from_scratch: FromScratch = False,
     select: Select = None,
     ignore: Ignore = None,
@@ -83,7 +85,8 @@ def fix(
 
     Causes are cured before effects, one at a time; after each the same batches are measured again, and a change that
     does not help is dropped. Where a unit has changed, or one component still drowns the others, the weights are set
-    anew. Comments, order and quotes of the file stay. For faults in your own code a patch is shown, and not applied.
+    anew. Comments, order and quotes of the file stay. For faults in your own code a patch is shown, where one is
+    measured to help, and not applied. What --set and the like say holds for measuring and is not written.
 
     Exit code 0 where no error is left, 1 where some are. Runs the code that CONFIG names: do not use it on a config
     that you do not trust.
@@ -97,6 +100,7 @@ def fix(
 
         target = None if diff else destination(config, output)
         overrides = [
+            *(set_ or []),
             *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
             *rule_overrides(select, ignore),
         ]

@@ -15,11 +15,8 @@ from ..errors import LossDoctorError
 from ..inspection import Inspection, inspect_config
 from ..progress import OnProgress, silent
 from ..records import Finding, ObjectiveReport, Severity
-from .prescription import Cure, Prescription, complaints, identity
+from .prescription import BALANCE, WEIGHTS, Cure, Prescription, complaints, identity
 from .rebalance import NewWeight, rebalanced
-
-#: Findings about the balance itself: weights settle them, all at once, after the causes are cured.
-BALANCE = frozenset({"LD101", "LD102", "LD105"})
 
 #: Findings about the length of the gradient: weights that bring one about are of no use.
 _LENGTH = frozenset({"LD604", "LD605"})
@@ -66,9 +63,11 @@ def prescribe(
     its gradient will be another one once that is cured. Costs one examination for the start and one for every change
     tried.
 
-    Raises LossDoctorError where the config cannot be read or measured as it is.
+    Raises LossDoctorError where the config cannot be read or measured as it is, or where an override is of the loss:
+    what is measured with it would be written for the loss without it.
     """
     path = Path(path)
+    _check_overrides(overrides)
     start = _Stage.of(path, read_config_text(path), tuple(overrides), on_progress)
     stage, cures = _cure_causes(start, on_progress)
     for objective in stage.inspection.report.objectives:
@@ -84,6 +83,13 @@ def prescribe(
         cures=tuple(cures),
         overrides=start.overrides,
     )
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if override.lstrip().startswith(("loss.", "loss=")):
+            message = f"--set {override}: the loss of the file is what is changed, so it has to be measured as it is"
+            raise LossDoctorError(message, "Write the value into the config first.")
 
 
 def _cure_causes(stage: _Stage, on_progress: OnProgress) -> tuple[_Stage, list[Cure]]:
@@ -184,8 +190,8 @@ def _spoils(before: _Stage, after: _Stage) -> bool:
 
 
 def _weights_cure(stage: _Stage, objective: str, weights: Sequence[NewWeight], new: Mapping[str, Any]) -> Cure:
-    reason = "\n".join(f"{w.component}: {w.new:g} for {w.reason}" for w in weights)
-    return Cure("weights", objective, tuple(w.component for w in weights), reason, _old(stage.text, new), dict(new))
+    reason = "\n".join(f"{w.component}: {w.reason}" for w in weights)
+    return Cure(WEIGHTS, objective, tuple(w.component for w in weights), reason, _old(stage.text, new), dict(new))
 
 
 def _cure(stage: _Stage, finding: Finding) -> Cure:

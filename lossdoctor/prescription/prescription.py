@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..records import Finding, Report, Severity, Verdict
-from .source_patch import SourcePatch
+from .source_patch import SourcePatch, unified_diff
+
+#: Findings about the balance itself: weights settle them, all at once, after the causes are cured.
+BALANCE = frozenset({"LD101", "LD102", "LD105"})
+
+#: The name of a cure that balances the components.
+WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,17 @@ class Prescription:
     @property
     def diff(self) -> str:
         """The change as a unified diff; empty where there is none."""
-        old, new = self.text.splitlines(keepends=True), self.fixed.splitlines(keepends=True)
-        lines = difflib.unified_diff(old, new, str(self.path), str(self.path))
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        return unified_diff(self.text, self.fixed, str(self.path))
 
     @property
     def has_errors(self) -> bool:
         """Whether errors are left."""
         return self.after.verdict is Verdict.FAIL
+
+    @property
+    def rebalanced(self) -> bool:
+        """Whether weights were set to balance the components."""
+        return any(cure.name == WEIGHTS for cure in self.cures)
 
     @property
     def cured(self) -> tuple[Finding, ...]:

@@ -45,9 +45,16 @@ class SourcePatch:
 
     @property
     def diff(self) -> str:
-        """The change as a unified diff."""
-        old, new = self.text.splitlines(keepends=True), self.patched.splitlines(keepends=True)
-        return "".join(difflib.unified_diff(old, new, self.file, self.file))
+        """The change as a unified diff; a file below the working directory is named as from there."""
+        file, folder = Path(self.file), Path.cwd()
+        shown = file.relative_to(folder) if file.is_relative_to(folder) else file
+        return unified_diff(self.text, self.patched, str(shown))
+
+
+def unified_diff(old: str, new: str, file: str) -> str:
+    """Return the change of a text as `patch` reads it, empty where there is none."""
+    lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(new), file, file)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 @dataclass(frozen=True)
