@@ -32,7 +32,7 @@ class NewWeight:
         """Return where the weight comes from, in words."""
         spread = "" if self.spread is None else f"; its norm varies by {100 * self.spread:.0f} % over the batches"
         return (
-            f"{self.new:g}, for {percent(self.aim)} of the gradient ({percent(self.share)} with {self.old:g}): "
+            f"{self.new:g}, for {percent(self.aim)} of the gradient ({percent(self.share)} if it stayed {self.old:g}): "
             f"unweighted, its gradient is {1 / self.norm_ratio:.3g} times that of {self.reference}, "
             f"whose weight stays{spread}"
         )
