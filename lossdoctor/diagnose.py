@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from .records import Finding, Severity, Skipped
@@ -22,8 +23,8 @@ def diagnose(
     the same, to tell which of them are ignored for nothing.
     """
     evaluations = [_evaluate(rule, case) for rule in selected_rules(select)]
-    codes = {rule.code for rule in selected_rules(select, ignore)}
-    chosen = [evaluation for evaluation in evaluations if evaluation.code in codes]
+    chosen = [evaluation for evaluation in evaluations if not evaluation.code.startswith(tuple(ignore))]
+    codes = {evaluation.code for evaluation in chosen}
     accepted = list(acceptances(case))
     explained = explain(finding for evaluation in chosen for finding in evaluation.findings)
     findings = remaining(explained, accepted)
@@ -31,7 +32,7 @@ def diagnose(
         off = [finding for each in evaluations if each.code not in codes for finding in each.findings]
         settled = {each.code for each in evaluations if each.settled}
         findings += _unused([*accepted, *ignored(case, ignore)], [*explained, *off], settled)
-    skipped = tuple(Skipped(each.code, each.skipped) for each in chosen if each.skipped)
+    skipped = tuple(each.skipped for each in chosen if each.skipped)
     return tuple(sorted(findings, key=_order)), skipped
 
 
@@ -41,20 +42,26 @@ class _Evaluation:
 
     code: str
     findings: tuple[Finding, ...]
-    skipped: str | None  #: why it could not be evaluated
+    skipped: Skipped | None  #: why it could not be evaluated
     settled: bool  #: whether no finding means no fault
 
 
 def _evaluate(rule_class: type[Rule], case: Case) -> _Evaluation:
     """Evaluate a rule: by what was measured, or else by what is expected."""
     reason = _missing(case, rule_class)
-    if reason is not None and (case.expected is None or rule_class.check_expected is Rule.check_expected):
-        return _Evaluation(rule_class.code, (), reason, settled=False)
+    if reason is not None and (rule_class.check_expected is Rule.check_expected or case.expected is None):
+        return _not_evaluated(rule_class.code, reason)
     options: Mapping[str, Any] = case.config.rules.options if case.config else {}
     rule = rule_class(**options.get(rule_class.code, {}))
     found = rule.check(case) if reason is None or case.expected is None else rule.check_expected(case, case.expected)
     settled = ("measurement" if case.examination else "config") in rule.settled_by
     return _Evaluation(rule.code, tuple(found), None, settled)
+
+
+@lru_cache
+def _not_evaluated(code: str, reason: str) -> _Evaluation:
+    # One for all: a static check of a thousand configs has tens of thousands of them.
+    return _Evaluation(code, (), Skipped(code, reason), settled=False)
 
 
 def _unused(accepted: Iterable[Acceptance], findings: Sequence[Finding], settled: Container[str]) -> Iterator[Finding]:
