@@ -34,6 +34,7 @@ from .options import (
 from .streams import writing_explained
 
 if TYPE_CHECKING:
+    from ..checking.measured import Measuring
     from ..checking.run import Checked, Options
     from ..records import Report
 
@@ -105,7 +106,6 @@ def check(
     """
     with errors_explained(traceback):
         from ..checking import run
-        from ..checking.measured import Measuring
         from ..reports.emit import Emission
 
         gc.freeze()  # what was imported stays: looking through it again and again takes a tenth of the time
@@ -119,13 +119,19 @@ def check(
                 *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
                 *rule_overrides(select, ignore),
             ],
-            measuring=Measuring(jobs or 1, quick=quick, at_step=at_step) if measure else None,
+            measuring=_measuring(jobs, at_step, quick=quick) if measure else None,
             on_measured=lambda path: _say(f"measured {path}", quiet=quiet),
         )
         checked = _check(paths, options, baseline, update=update_baseline, quiet=quiet)
         with writing_explained():
             emission.write(*checked.reports)
     raise typer.Exit(exit_code(checked.reports, FailOnLevel.NEVER if update_baseline else fail_on))
+
+
+def _measuring(jobs: int | None, at_step: int | None, *, quick: bool) -> Measuring:
+    from ..checking.measured import Measuring
+
+    return Measuring(jobs or 1, quick=quick, at_step=at_step)
 
 
 def _check(paths: list[str], options: Options, path: Path | None, *, update: bool, quiet: bool) -> Checked:
