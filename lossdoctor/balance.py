@@ -26,7 +26,7 @@ def summarize(objective: ObjectiveGradients, weights: Sequence[float] | None = N
     w = objective.weights if weights is None else tuple(weights)
     size = range(len(w))
     everywhere = _gramians(objective, objective.blocks)
-    total_norms = [total_norm(G, w) for G in everywhere]
+    totals = [total_norm(G, w) for G in everywhere]
     values = [[batch[k] for batch in objective.values] for k in size]
     norms = [_norms(objective, everywhere, k) for k in size]
     value_means, norm_means = [_mean(column) for column in values], [_mean(column) for column in norms]
@@ -44,7 +44,9 @@ def summarize(objective: ObjectiveGradients, weights: Sequence[float] | None = N
             weighted_grad_norm=_weighted(norm_means[k], abs(w[k])),
             grad_share=grad_shares[k],
             output_grad_norm=_mean([batch[k] for batch in objective.output_grad_norms]),
-            cosine_to_total=_mean([_cosine_to_total(*each, w, k) for each in zip(everywhere, total_norms, strict=True)]),
+            cosine_to_total=_mean(
+                [_cosine_to_total(G, norm, w, k) for G, norm in zip(everywhere, totals, strict=True)]
+            ),
             spread=Spread(_relative_deviation(values[k]), _relative_deviation(norms[k])),
             attached=objective.attached[k],
             finite=value_means[k] is not None and norm_means[k] is not None,
@@ -54,7 +56,7 @@ def summarize(objective: ObjectiveGradients, weights: Sequence[float] | None = N
     return ObjectiveReport(
         name=objective.name,
         value=_mean([_total(batch, w) for batch in objective.values]),
-        grad_norm=_mean(total_norms),
+        grad_norm=_mean(totals),
         components=components,
         cosines=tuple(
             Cosine(objective.components[i], objective.components[j], _mean([cosine(G, i, j) for G in everywhere]))

@@ -70,9 +70,8 @@ class _TerminalReport:
             yield Segment(text, None if console.no_color else segment.style)
 
     def _sections(self, width: int, clean: Callable[[str], str]) -> Iterator[RenderableType]:
-        """Yield what is shown. Strings are cleaned here, all of what is shown and no more: of a thousand reports,
-        most only have rules that were skipped, the same ones.
-        """
+        """Yield what is shown, with foreign strings made fit for it."""
+        # No more is cleaned than is shown: all that most of a thousand reports hold is the same skipped rules.
         skipped = with_strings(skipped_by_reason(self.reports), clean)
         if len(self.reports) == 1:
             (report,) = reports = with_strings(self.reports, clean)
