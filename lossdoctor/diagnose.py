@@ -78,30 +78,47 @@ def explain(findings: Iterable[Finding]) -> list[Finding]:
     The cause named is the root: what is a symptom itself explains nothing.
     """
     findings = list(findings)
-    return [_explained(finding, findings) for finding in findings]
+    causes = _causes(findings)
+    return [_explained(finding, causes) for finding in findings]
 
 
-def _explained(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    root = _root(finding, findings)
+_Causes = Mapping[tuple[str, str], Sequence[Finding]]
+
+
+def _causes(findings: Iterable[Finding]) -> _Causes:
+    """Return the harmful findings by the objective and the codes that they may account for."""
+    causes: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        rule = registry()[finding.code]
+        # A note has no harmful effect, so it cannot be what harms something else.
+        for code in {*rule.explains, *rule.overshadows} if finding.severity.at_least(Severity.WARNING) else ():
+            causes.setdefault((finding.objective, code), []).append(finding)
+    return causes
+
+
+def _explained(finding: Finding, causes: _Causes) -> Finding:
+    root = _root(finding, causes)
     return finding if root is finding else replace(finding, severity=Severity.NOTE, explained_by=root.code)
 
 
-def _root(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Follow a finding to the cause that nothing else accounts for.
+def _root(finding: Finding, causes: _Causes, symptoms: tuple[Finding, ...] = ()) -> Finding:
+    """Follow a finding to the cause that nothing else accounts for; `symptoms` led there and are not asked again.
 
     Where two account for each other and nothing else does, the one that comes first stands for both: that one component
     dominates and that the others are starved (LD101, LD102) is one effect. Two errors have causes of their own.
     """
-    others = [other for other in findings if other is not finding]
+    followed = (*symptoms, finding)
+    possible = causes.get((finding.objective, finding.code), ())
+    others = [other for other in possible if not any(other is each for each in followed)]
     accounting = [other for other in others if _accounts_for(other, finding)]
-    causes = [other for other in accounting if not _accounts_for(finding, other)]
-    if not causes and finding.severity is not Severity.ERROR:
-        causes = [other for other in accounting if _order(other) < _order(finding)]
-    return _root(min(causes, key=_order), others) if causes else finding
+    independent = [other for other in accounting if not _accounts_for(finding, other)]
+    if not independent and finding.severity is not Severity.ERROR:
+        independent = [other for other in accounting if _order(other) < _order(finding)]
+    return _root(min(independent, key=_order), causes, followed) if independent else finding
 
 
 def _accounts_for(cause: Finding, symptom: Finding) -> bool:
-    # A note has no harmful effect, so it cannot be what harms something else; a warning cannot excuse an error.
+    # A warning cannot excuse an error, and a note nothing.
     harmful = cause.severity.at_least(Severity.WARNING) and cause.severity.at_least(symptom.severity)
     if cause.objective != symptom.objective or not harmful:
         return False

@@ -28,11 +28,14 @@ class Severity(str, Enum):
     @property
     def rank(self) -> int:
         """0 for the most severe, so that sorting puts errors first."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     def at_least(self, other: Severity) -> bool:
         """Whether this is as severe as `other` or more."""
         return self.rank <= other.rank
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True)

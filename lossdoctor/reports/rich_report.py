@@ -74,8 +74,8 @@ class _TerminalReport:
         # No more is cleaned than is shown: all that most of a thousand reports hold is the same skipped rules.
         skipped = with_strings(skipped_by_reason(self.reports), clean)
         if len(self.reports) == 1:
-            (report,) = reports = with_strings(self.reports, clean)
-            yield from _report(report, width, wide=self.wide)
+            reports = with_strings(self.reports, clean)
+            yield from _report(reports[0], width, wide=self.wide)
         else:
             telling = tuple(dataclasses.replace(each, skipped=()) for each in self.reports if has_findings(each))
             reports = with_strings(telling, clean)

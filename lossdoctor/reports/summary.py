@@ -38,12 +38,11 @@ def causes_and_symptoms(findings: Sequence[Finding]) -> list[tuple[Finding, list
     return [(cause, symptoms.pop((cause.objective, cause.code), [])) for cause in causes]
 
 
-def cause_of(finding: Finding, findings: Sequence[Finding]) -> Finding | None:
-    """Return the finding that explains another one, None where it stands for itself."""
-    for cause, symptoms in causes_and_symptoms(findings):
-        if any(symptom is finding for symptom in symptoms):
-            return cause
-    return None
+def causes_of(findings: Sequence[Finding]) -> list[Finding | None]:
+    """Return, for each of the findings, the one that explains it; None where it stands for itself."""
+    pairs = causes_and_symptoms(findings)
+    causes = {id(symptom): cause for cause, symptoms in pairs for symptom in symptoms}
+    return [causes.get(id(finding)) for finding in findings]
 
 
 def title(finding: Finding) -> str:
