@@ -54,7 +54,7 @@ Measure = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", metavar="N", min=1, help="Configs to measure at a time [1].", rich_help_panel="Measuring"),
+    typer.Option("--jobs", metavar="N", min=1, help=r"Configs to measure at a time \[1].", rich_help_panel="Measuring"),
 ]
 Timeout = Annotated[
     float | None,
@@ -62,7 +62,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="SECONDS",
         min=1,
-        help="Longest that one config may take, after which it counts as not usable [1800].",
+        help=r"Longest that one config may take, after which it counts as not usable \[1800].",
         rich_help_panel="Measuring",
     ),
 ]

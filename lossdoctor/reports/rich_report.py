@@ -72,17 +72,13 @@ class _TerminalReport:
     def _sections(self, width: int, clean: Callable[[str], str]) -> Iterator[RenderableType]:
         """Yield what is shown, with foreign strings made fit for it."""
         # No more is cleaned than is shown: all that most of a thousand reports hold is the same skipped rules.
-        skipped = with_strings(skipped_by_reason(self.reports), clean)
-        if len(self.reports) == 1:
-            reports = with_strings(self.reports, clean)
-            yield from _report(reports[0], width, wide=self.wide)
-        else:
-            telling = tuple(dataclasses.replace(each, skipped=()) for each in self.reports if has_findings(each))
-            reports = with_strings(telling, clean)
-            yield from _several(reports, width, wide=self.wide)
-        yield from _skipped(skipped)
+        alone = len(self.reports) == 1
+        telling = tuple(dataclasses.replace(each, skipped=()) for each in self.reports if alone or has_findings(each))
+        reports = with_strings(telling, clean)
+        yield from (_report(reports[0], width, wide=self.wide) if alone else _several(reports, width, wide=self.wide))
+        yield from _skipped(with_strings(skipped_by_reason(self.reports), clean))
         yield from _advice([finding for report in reports for finding in report.findings])
-        yield _verdict(reports[0], width) if len(self.reports) == 1 else _summary(self.reports)
+        yield _verdict(reports[0], width) if alone else _summary(self.reports)
 
 
 def _several(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
