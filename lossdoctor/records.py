@@ -554,3 +554,4 @@ class Report:
     trial: Trial | None = None
     version: str = ""
     failures: tuple[Failure, ...] = ()  #: why the config could not be used; the findings may then be incomplete
+    known: int = 0  #: findings that the baseline has accepted for this config, and that are not among `findings`

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config.schema import Config
 from ..errors import LossDoctorError
-from ..records import Report
+from ..records import Report, Verdict
 from ..report import build_report, failed_report
 from ..rules.base import Case
 from .baseline_file import BaselineFile
@@ -102,6 +102,5 @@ def _report(config: Config, measured: Measured | None, baseline: BaselineFile | 
     report = build_report(case, command=COMMAND, config=str(config.path), environment=environment or {})
     if measured is None or not measured.failures:
         return report
-    failed = failed_report(LossDoctorError(""), command=COMMAND, config=report.config)
     # What the config alone lets expect still stands.
-    return replace(failed, findings=report.findings, skipped=report.skipped, failures=measured.failures)
+    return replace(report, verdict=Verdict.ERROR, environment={}, failures=measured.failures)
