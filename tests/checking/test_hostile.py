@@ -140,5 +140,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert "no regular file" in done.stderr
 
 
-def test_devices_are_not_read():
+def test_devices_are_not_read(tmp_path):
     assert "no regular file" in check(Path("/dev/zero")).stderr
+    done = check(write(tmp_path, good__yaml=HEALTHY), "--baseline", "/dev/zero")
+    assert done.exit_code == 2
+    assert "more than 50,000,000 bytes" in done.stderr
