@@ -144,7 +144,7 @@ Traceback = Annotated[
 
 Steps = Annotated[
     int | None,
-    typer.Option("--steps", metavar="N", min=1, help="Optimizer steps [config: 200].", rich_help_panel=_TRIAL),
+    typer.Option("--steps", metavar="N", min=1, help=r"Optimizer steps \[config: 200].", rich_help_panel=_TRIAL),
 ]
 MaxSeconds = Annotated[
     float | None,
@@ -157,7 +157,7 @@ OutputDir = Annotated[
     typer.Option(
         "--output-dir",
         metavar="DIR",
-        help="Folder of the run: report, metrics, weights, pictures [runs/<config name>].",
+        help=r"Folder of the run: report, metrics, weights, pictures \[runs/<config name>].",
         rich_help_panel=_TRIAL,
     ),
 ]
