@@ -26,6 +26,7 @@ def summarize(objective: ObjectiveGradients, weights: Sequence[float] | None = N
     w = objective.weights if weights is None else tuple(weights)
     size = range(len(w))
     everywhere = _gramians(objective, objective.blocks)
+    totals = [total_norm(G, w) for G in everywhere]
     values = [[batch[k] for batch in objective.values] for k in size]
     norms = [_norms(objective, everywhere, k) for k in size]
     value_means, norm_means = [_mean(column) for column in values], [_mean(column) for column in norms]
@@ -43,7 +44,9 @@ def summarize(objective: ObjectiveGradients, weights: Sequence[float] | None = N
             weighted_grad_norm=_weighted(norm_means[k], abs(w[k])),
             grad_share=grad_shares[k],
             output_grad_norm=_mean([batch[k] for batch in objective.output_grad_norms]),
-            cosine_to_total=_mean([_cosine_to_total(G, w, k) for G in everywhere]),
+            cosine_to_total=_mean(
+                [_cosine_to_total(G, norm, w, k) for G, norm in zip(everywhere, totals, strict=True)]
+            ),
             spread=Spread(_relative_deviation(values[k]), _relative_deviation(norms[k])),
             attached=objective.attached[k],
             finite=value_means[k] is not None and norm_means[k] is not None,
@@ -53,7 +56,7 @@ def summarize(objective: ObjectiveGradients, weights: Sequence[float] | None = N
     return ObjectiveReport(
         name=objective.name,
         value=_mean([_total(batch, w) for batch in objective.values]),
-        grad_norm=_mean([total_norm(G, w) for G in everywhere]),
+        grad_norm=_mean(totals),
         components=components,
         cosines=tuple(
             Cosine(objective.components[i], objective.components[j], _mean([cosine(G, i, j) for G in everywhere]))
@@ -92,6 +95,8 @@ def value_ratios(objective: ObjectiveGradients, a: int, b: int) -> list[float]:
 def _gramians(objective: ObjectiveGradients, blocks: Iterable[Block]) -> list[Matrix]:
     """Return the Gramian of every batch over some blocks."""
     chosen, size = tuple(blocks), range(len(objective.components))
+    if len(chosen) == 1:
+        return list(chosen[0].gramians)
     return [
         tuple(tuple(sum(block.gramians[batch][i][j] for block in chosen) for j in size) for i in size)
         for batch in range(len(objective.values))
@@ -119,11 +124,11 @@ def _shares(amounts: Sequence[Number]) -> list[Number]:
     return [None if amount is None or total == 0 else abs(amount) / total for amount in amounts]
 
 
-def _cosine_to_total(gramian: Matrix, weights: Sequence[float], k: int) -> Number:
+def _cosine_to_total(gramian: Matrix, total: float, weights: Sequence[float], k: int) -> Number:
     """Return cos(wₖ∇Lₖ, ∇ΣwᵢLᵢ), negative where the total moves against what the component asks for."""
     if weights[k] == 0:
         return None
-    total, own = total_norm(gramian, weights), abs(weights[k]) * _root(gramian[k][k])
+    own = abs(weights[k]) * _root(gramian[k][k])
     product = weights[k] * sum(weight * gramian[k][j] for j, weight in enumerate(weights) if weight != 0)
     scale = total * own
     return max(-1.0, min(1.0, product / scale)) if 0 < scale < math.inf else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from .records import Finding, Severity, Skipped
@@ -22,8 +23,8 @@ def diagnose(
     the same, to tell which of them are ignored for nothing.
     """
     evaluations = [_evaluate(rule, case) for rule in selected_rules(select)]
-    codes = {rule.code for rule in selected_rules(select, ignore)}
-    chosen = [evaluation for evaluation in evaluations if evaluation.code in codes]
+    chosen = [evaluation for evaluation in evaluations if not evaluation.code.startswith(tuple(ignore))]
+    codes = {evaluation.code for evaluation in chosen}
     accepted = list(acceptances(case))
     explained = explain(finding for evaluation in chosen for finding in evaluation.findings)
     findings = remaining(explained, accepted)
@@ -31,7 +32,7 @@ def diagnose(
         off = [finding for each in evaluations if each.code not in codes for finding in each.findings]
         settled = {each.code for each in evaluations if each.settled}
         findings += _unused([*accepted, *ignored(case, ignore)], [*explained, *off], settled)
-    skipped = tuple(Skipped(each.code, each.skipped) for each in chosen if each.skipped)
+    skipped = tuple(each.skipped for each in chosen if each.skipped)
     return tuple(sorted(findings, key=_order)), skipped
 
 
@@ -41,20 +42,26 @@ class _Evaluation:
 
     code: str
     findings: tuple[Finding, ...]
-    skipped: str | None  #: why it could not be evaluated
+    skipped: Skipped | None  #: why it could not be evaluated
     settled: bool  #: whether no finding means no fault
 
 
 def _evaluate(rule_class: type[Rule], case: Case) -> _Evaluation:
     """Evaluate a rule: by what was measured, or else by what is expected."""
     reason = _missing(case, rule_class)
-    if reason is not None and (case.expected is None or rule_class.check_expected is Rule.check_expected):
-        return _Evaluation(rule_class.code, (), reason, settled=False)
+    if reason is not None and (rule_class.check_expected is Rule.check_expected or case.expected is None):
+        return _not_evaluated(rule_class.code, reason)
     options: Mapping[str, Any] = case.config.rules.options if case.config else {}
     rule = rule_class(**options.get(rule_class.code, {}))
     found = rule.check(case) if reason is None or case.expected is None else rule.check_expected(case, case.expected)
     settled = ("measurement" if case.examination else "config") in rule.settled_by
     return _Evaluation(rule.code, tuple(found), None, settled)
+
+
+@lru_cache
+def _not_evaluated(code: str, reason: str) -> _Evaluation:
+    # One for all: a static check of a thousand configs has tens of thousands of them.
+    return _Evaluation(code, (), Skipped(code, reason), settled=False)
 
 
 def _unused(accepted: Iterable[Acceptance], findings: Sequence[Finding], settled: Container[str]) -> Iterator[Finding]:
@@ -71,30 +78,47 @@ def explain(findings: Iterable[Finding]) -> list[Finding]:
     The cause named is the root: what is a symptom itself explains nothing.
     """
     findings = list(findings)
-    return [_explained(finding, findings) for finding in findings]
+    causes = _causes(findings)
+    return [_explained(finding, causes) for finding in findings]
 
 
-def _explained(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    root = _root(finding, findings)
+_Causes = Mapping[tuple[str, str], Sequence[Finding]]
+
+
+def _causes(findings: Iterable[Finding]) -> _Causes:
+    """Return the harmful findings by the objective and the codes that they may account for."""
+    causes: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        rule = registry()[finding.code]
+        # A note has no harmful effect, so it cannot be what harms something else.
+        for code in {*rule.explains, *rule.overshadows} if finding.severity.at_least(Severity.WARNING) else ():
+            causes.setdefault((finding.objective, code), []).append(finding)
+    return causes
+
+
+def _explained(finding: Finding, causes: _Causes) -> Finding:
+    root = _root(finding, causes)
     return finding if root is finding else replace(finding, severity=Severity.NOTE, explained_by=root.code)
 
 
-def _root(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """Follow a finding to the cause that nothing else accounts for.
+def _root(finding: Finding, causes: _Causes, symptoms: tuple[Finding, ...] = ()) -> Finding:
+    """Follow a finding to the cause that nothing else accounts for; `symptoms` led there and are not asked again.
 
     Where two account for each other and nothing else does, the one that comes first stands for both: that one component
     dominates and that the others are starved (LD101, LD102) is one effect. Two errors have causes of their own.
     """
-    others = [other for other in findings if other is not finding]
+    followed = (*symptoms, finding)
+    possible = causes.get((finding.objective, finding.code), ())
+    others = [other for other in possible if not any(other is each for each in followed)]
     accounting = [other for other in others if _accounts_for(other, finding)]
-    causes = [other for other in accounting if not _accounts_for(finding, other)]
-    if not causes and finding.severity is not Severity.ERROR:
-        causes = [other for other in accounting if _order(other) < _order(finding)]
-    return _root(min(causes, key=_order), others) if causes else finding
+    independent = [other for other in accounting if not _accounts_for(finding, other)]
+    if not independent and finding.severity is not Severity.ERROR:
+        independent = [other for other in accounting if _order(other) < _order(finding)]
+    return _root(min(independent, key=_order), causes, followed) if independent else finding
 
 
 def _accounts_for(cause: Finding, symptom: Finding) -> bool:
-    # A note has no harmful effect, so it cannot be what harms something else; a warning cannot excuse an error.
+    # A warning cannot excuse an error, and a note nothing.
     harmful = cause.severity.at_least(Severity.WARNING) and cause.severity.at_least(symptom.severity)
     if cause.objective != symptom.objective or not harmful:
         return False

@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
     That disarms terminal control codes, bidirectional controls, invisible characters and line breaks.
     """
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def in_ascii(text: str) -> str:

@@ -28,11 +28,14 @@ class Severity(str, Enum):
     @property
     def rank(self) -> int:
         """0 for the most severe, so that sorting puts errors first."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     def at_least(self, other: Severity) -> bool:
         """Whether this is as severe as `other` or more."""
         return self.rank <= other.rank
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True)
@@ -551,3 +554,4 @@ class Report:
     trial: Trial | None = None
     version: str = ""
     failures: tuple[Failure, ...] = ()  #: why the config could not be used; the findings may then be incomplete
+    known: int = 0  #: findings that the baseline has accepted for this config, and that are not among `findings`

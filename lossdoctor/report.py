@@ -33,6 +33,7 @@ def build_report(
         environment=environment,
         trial=case.trial,
         version=__version__,
+        known=len(case.baseline.findings) if case.baseline else 0,
     )
 
 

@@ -6,7 +6,7 @@ There are three ways to accept a finding: a comment in the config, at the key or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,9 +41,12 @@ def ignored(case: Case, ignore: Sequence[str]) -> Iterator[Acceptance]:
 
 def acceptances(case: Case) -> Iterator[Acceptance]:
     """Yield what the comments of the config and the baseline accept."""
-    for comment in case.config.suppressions if case.config else ():
-        for code in comment.codes:
-            yield Acceptance(code, "the comment", partial(_is_commented, case, comment, code), comment.location)
+    if case.config and case.config.suppressions:
+        lines = _lines(case.config)
+        for comment in case.config.suppressions:
+            for code in comment.codes:
+                accepts = partial(_is_commented, case, lines, comment, code)
+                yield Acceptance(code, "the comment", accepts, comment.location)
     for known in case.baseline.findings if case.baseline else ():
         place = case.locate_component(known.components[0]) if known.components else case.locate("loss")
         yield Acceptance(known.code, "the baseline", known.accepts, place, known.objective, known.components)
@@ -65,19 +68,26 @@ def _has_code(code: str, finding: Finding) -> bool:
     return finding.code.startswith(code)
 
 
-def _is_commented(case: Case, comment: Suppression, code: str, finding: Finding) -> bool:
+_Lines = Mapping[Location | None, frozenset[int]]
+
+
+def _is_commented(case: Case, lines: _Lines, comment: Suppression, code: str, finding: Finding) -> bool:
     """Whether a comment has part in accepting a finding: at its place, or, with others, at all of its components."""
     if not finding.code.startswith(code) or case.config is None:
         return False
-    comments = [other for other in case.config.suppressions if finding.code.startswith(other.codes)]
-    lines = {other.location.line for other in comments}
-    place = _lines(case.config, finding.location)
-    components = [_lines(case.config, case.locate_component(name)) for name in finding.components]
-    accepted = bool(place & lines) or (bool(components) and all(part & lines for part in components))
-    return accepted and comment.location.line in place.union(*components)
+    nothing = frozenset[int]()
+    place = lines.get(finding.location, nothing)
+    components = [lines.get(case.locate_component(name), nothing) for name in finding.components]
+    if comment.location.line not in place.union(*components):
+        return False
+    commented = {each.location.line for each in case.config.suppressions if finding.code.startswith(each.codes)}
+    return bool(place & commented) or (bool(components) and all(part & commented for part in components))
 
 
-def _lines(config: Config, place: Location | None) -> set[int]:
-    """Return the lines of the key that is written at a place, and of the keys around it."""
-    spots = [keys for keys, location in config.positions.items() if location == place]
-    return {config.positions[keys[:length]].line for keys in spots for length in range(1, len(keys) + 1)}
+def _lines(config: Config) -> _Lines:
+    """Return, for every place of a key, the lines of the keys that are written there, and of the keys around them."""
+    lines: dict[Location | None, frozenset[int]] = {}
+    for keys, place in config.positions.items():
+        around = {config.positions[keys[:length]].line for length in range(1, len(keys) + 1)}
+        lines[place] = lines.get(place, frozenset()) | around
+    return lines

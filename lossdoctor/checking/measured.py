@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from ..report import failures_of
 #: Seconds that a process gets to end by itself once it has reported; user code may have left threads behind.
 _GRACE = 5.0
 
+#: Seconds that a config may take: a diagnosis that takes half an hour is a training run, and jobs in CI end after an
+#: hour or a few.
+TIMEOUT = 1800.0
+
 #: What every measurement imports. Where processes can be forked, it is imported once for all of them.
 _HEAVY = ["lossdoctor.inspection", "lossdoctor.instruments.examine", "lossdoctor.setup.build"]
 
@@ -33,6 +38,7 @@ class Measuring:
     """How configs are measured."""
 
     jobs: int = 1  #: processes at a time
+    timeout: float = TIMEOUT  #: seconds for each config
     quick: bool = False
     at_step: int | None = None
 
@@ -46,6 +52,15 @@ class Measured:
     failures: tuple[Failure, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Running:
+    """A process that measures, and until when it may."""
+
+    process: BaseProcess
+    ours: Connection
+    deadline: float  #: of the clock `time.monotonic`
+
+
 def measure_all(
     paths: Sequence[Path], overrides: Sequence[str], how: Measuring, on_done: Callable[[Path], None]
 ) -> list[Measured]:
@@ -53,18 +68,18 @@ def measure_all(
     context = _context()
     waiting = deque(enumerate(paths))
     results: dict[int, Measured] = {}
-    running: dict[int, tuple[BaseProcess, Connection]] = {}
+    running: dict[int, _Running] = {}
     try:
         while waiting or running:
             while waiting and len(running) < how.jobs:
                 index, path = waiting.popleft()
                 running[index] = _start(context, path, overrides, how)
             for index in _finished(running):
-                results[index] = _result(*running.pop(index))
+                results[index] = _result(running.pop(index), how)
                 on_done(paths[index])
     finally:
-        for process, _ in running.values():
-            process.kill()
+        for one in running.values():
+            _kill(one.process)
     return [results[index] for index in range(len(paths))]
 
 
@@ -77,38 +92,59 @@ def _context() -> SpawnContext | ForkServerContext:
     return context
 
 
-def _start(
-    context: SpawnContext | ForkServerContext, path: Path, overrides: Sequence[str], how: Measuring
-) -> tuple[BaseProcess, Connection]:
+def _start(context: SpawnContext | ForkServerContext, path: Path, overrides: Sequence[str], how: Measuring) -> _Running:
     ours, theirs = context.Pipe(duplex=False)
     # Not a daemon: those may have no children, and loaders of data have.
     process = context.Process(target=_measure, args=(theirs, path, overrides, how), daemon=False)
     process.start()
     theirs.close()
-    return process, ours
+    return _Running(process, ours, time.monotonic() + how.timeout)
 
 
-def _finished(running: Mapping[int, tuple[BaseProcess, Connection]]) -> list[int]:
-    """Wait until some process has reported or died; return which."""
-    ready = wait([part for process, ours in running.values() for part in (process.sentinel, ours)])
-    return [index for index, (process, ours) in running.items() if process.sentinel in ready or ours in ready]
+def _finished(running: Mapping[int, _Running]) -> list[int]:
+    """Wait until some process has reported, died or run out of time; return which."""
+    left = min(one.deadline for one in running.values()) - time.monotonic()
+    ready = wait([part for one in running.values() for part in (one.process.sentinel, one.ours)], max(left, 0))
+    now = time.monotonic()
+    return [
+        index
+        for index, one in running.items()
+        if one.process.sentinel in ready or one.ours in ready or one.deadline <= now
+    ]
 
 
-def _result(process: BaseProcess, ours: Connection) -> Measured:
+def _result(one: _Running, how: Measuring) -> Measured:
+    process, ours = one.process, one.ours
     try:
         measured = ours.recv() if ours.poll() else None
     except Exception as error:  # of a report that cannot be put together here, whatever the reason
         measured = None if isinstance(error, EOFError) else _failed(f"its report cannot be read: {error}")
-    process.join(_GRACE if measured else None)
-    if process.is_alive():
-        process.kill()
-        process.join()
+    process.join(_GRACE if measured else max(one.deadline - time.monotonic(), 0))
+    late = process.is_alive()
+    _kill(process)
     ours.close()
-    return measured if isinstance(measured, Measured) else _failed(_how_it_ended(process.exitcode))
+    if isinstance(measured, Measured):
+        return measured
+    return _timed_out(how.timeout) if late else _failed(_how_it_ended(process.exitcode))
 
 
-def _failed(message: str) -> Measured:
-    advice = "Run `lossdoctor inspect` on it to see where; the other configs are not affected."
+def _kill(process: BaseProcess) -> None:
+    """End a process and what it has started, such as loaders of data; where that has ended already, nothing happens."""
+    if process.pid is not None and hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _timed_out(seconds: float) -> Measured:
+    advice = "Does its data end? Allow more with --timeout, or measure less with --batches or --quick."
+    return _failed(f"had not reported after {seconds:g} s and was ended", advice)
+
+
+def _failed(
+    message: str, advice: str = "Run `lossdoctor inspect` on it to see where; the other configs are not affected."
+) -> Measured:
     return Measured(failures=(Failure(f"the process that measured it {message}", advice=advice),))
 
 
@@ -123,7 +159,9 @@ def _how_it_ended(code: int | None) -> str:
 
 
 def _measure(theirs: Connection, path: Path, overrides: Sequence[str], how: Measuring) -> None:
-    """Measure one config and report; runs in a process of its own."""
+    """Measure one config and report; runs in a process of its own, which leads a group that can be ended as one."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
     with _stdout_to_stderr():
         theirs.send(_measured(path, overrides, how))
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config.schema import Config
 from ..errors import LossDoctorError
-from ..records import Report
+from ..records import Report, Verdict
 from ..report import build_report, failed_report
 from ..rules.base import Case
 from .baseline_file import BaselineFile
 from .discovery import Candidate, discover
-from .measured import Measured, Measuring, measure_all
 from .static import Foreign, load_candidate
+
+# Starting processes takes modules that a static check, which is to be quick, has no use for.
+if TYPE_CHECKING:
+    from .measured import Measured, Measuring
 
 COMMAND = "check"
 
@@ -84,17 +88,19 @@ def _load(candidate: Candidate, overrides: Sequence[str]) -> Config | Report | F
 def _judge(configs: Sequence[Config], options: Options) -> list[Report]:
     """Return the reports on configs, by what was measured or by what they let expect."""
     if options.measuring is None:
-        return [_report(config, Measured(), options.baseline) for config in configs]
+        return [_report(config, None, options.baseline) for config in configs]
+    from .measured import measure_all
+
     paths = [config.path for config in configs]
     measured = measure_all(paths, options.overrides, options.measuring, options.on_measured)
     return [_report(config, one, options.baseline) for config, one in zip(configs, measured, strict=True)]
 
 
-def _report(config: Config, measured: Measured, baseline: BaselineFile | None) -> Report:
-    case = Case(config, measured.examination, baseline=baseline.of(config.path) if baseline else None)
-    report = build_report(case, command=COMMAND, config=str(config.path), environment=measured.environment or {})
-    if not measured.failures:
+def _report(config: Config, measured: Measured | None, baseline: BaselineFile | None) -> Report:
+    examination, environment = (measured.examination, measured.environment) if measured else (None, None)
+    case = Case(config, examination, baseline=baseline.of(config.path) if baseline else None)
+    report = build_report(case, command=COMMAND, config=str(config.path), environment=environment or {})
+    if measured is None or not measured.failures:
         return report
-    failed = failed_report(LossDoctorError(""), command=COMMAND, config=report.config)
     # What the config alone lets expect still stands.
-    return replace(failed, findings=report.findings, skipped=report.skipped, failures=measured.failures)
+    return replace(report, verdict=Verdict.ERROR, environment={}, failures=measured.failures)

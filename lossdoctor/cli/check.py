@@ -34,6 +34,7 @@ from .options import (
 from .streams import writing_explained
 
 if TYPE_CHECKING:
+    from ..checking.measured import Measuring
     from ..checking.run import Checked, Options
     from ..records import Report
 
@@ -53,7 +54,17 @@ Measure = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", metavar="N", min=1, help="Configs to measure at a time [1].", rich_help_panel="Measuring"),
+    typer.Option("--jobs", metavar="N", min=1, help=r"Configs to measure at a time \[1].", rich_help_panel="Measuring"),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=1,
+        help=r"Longest that one config may take, after which it counts as not usable \[1800].",
+        rich_help_panel="Measuring",
+    ),
 ]
 BaselinePath = Annotated[
     Path | None,
@@ -78,6 +89,7 @@ def check(
     paths: Paths,
     measure: Measure = False,
     jobs: Jobs = None,
+    timeout: Timeout = None,
     batches: Batches = None,
     device: Device = None,
     precision: Precision = None,
@@ -105,11 +117,16 @@ def check(
     """
     with errors_explained(traceback):
         from ..checking import run
-        from ..checking.measured import Measuring
         from ..reports.emit import Emission
 
         gc.freeze()  # what was imported stays: looking through it again and again takes a tenth of the time
-        needs_measure = {"--jobs": jobs, "--batches": batches, "--device": device, "--precision": precision}
+        needs_measure = {
+            "--jobs": jobs,
+            "--timeout": timeout,
+            "--batches": batches,
+            "--device": device,
+            "--precision": precision,
+        }
         _refuse_without("--measure", measure, needs_measure | {"--seed": seed, "--at-step": at_step, "--quick": quick})
         _refuse_without("--baseline FILE", baseline is not None, {"--update-baseline": update_baseline})
         emission = Emission.plan(formats or [], outputs or [], wide=wide, quiet=quiet)
@@ -119,13 +136,19 @@ def check(
                 *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
                 *rule_overrides(select, ignore),
             ],
-            measuring=Measuring(jobs or 1, quick=quick, at_step=at_step) if measure else None,
+            measuring=_measuring(jobs, timeout, at_step, quick=quick) if measure else None,
             on_measured=lambda path: _say(f"measured {path}", quiet=quiet),
         )
         checked = _check(paths, options, baseline, update=update_baseline, quiet=quiet)
         with writing_explained():
             emission.write(*checked.reports)
     raise typer.Exit(exit_code(checked.reports, FailOnLevel.NEVER if update_baseline else fail_on))
+
+
+def _measuring(jobs: int | None, timeout: float | None, at_step: int | None, *, quick: bool) -> Measuring:
+    from ..checking.measured import TIMEOUT, Measuring
+
+    return Measuring(jobs or 1, timeout or TIMEOUT, quick=quick, at_step=at_step)
 
 
 def _check(paths: list[str], options: Options, path: Path | None, *, update: bool, quiet: bool) -> Checked:

@@ -45,24 +45,27 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The config f
 
 Batches = Annotated[
     int | None,
-    typer.Option("--batches", metavar="N", min=1, help="Batches to measure [config: 4].", rich_help_panel=_MEASURING),
+    typer.Option("--batches", metavar="N", min=1, help=r"Batches to measure \[config: 4].", rich_help_panel=_MEASURING),
 ]
 Device = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps [config: auto].", rich_help_panel=_MEASURING
+        "--device",
+        metavar="DEVICE",
+        help=r"auto, cpu, cuda, cuda:N or mps \[config: auto].",
+        rich_help_panel=_MEASURING,
     ),
 ]
 Precision = Annotated[
     PrecisionName | None,
     typer.Option(
-        "--precision", help="Autocast precision, the loss included [config: fp32].", rich_help_panel=_MEASURING
+        "--precision", help=r"Autocast precision, the loss included \[config: fp32].", rich_help_panel=_MEASURING
     ),
 ]
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", metavar="N", min=0, help="Seed of everything random [config: 0].", rich_help_panel=_MEASURING
+        "--seed", metavar="N", min=0, help=r"Seed of everything random \[config: 0].", rich_help_panel=_MEASURING
     ),
 ]
 Set = Annotated[
@@ -84,7 +87,7 @@ AtStep = Annotated[
         "--at-step",
         metavar="N",
         min=0,
-        help="Weights that follow a schedule have their value at this optimizer step [default: its end].",
+        help=r"Weights that follow a schedule have their value at this optimizer step \[default: its end].",
         rich_help_panel=_MEASURING,
     ),
 ]
@@ -141,7 +144,7 @@ Traceback = Annotated[
 
 Steps = Annotated[
     int | None,
-    typer.Option("--steps", metavar="N", min=1, help="Optimizer steps [config: 200].", rich_help_panel=_TRIAL),
+    typer.Option("--steps", metavar="N", min=1, help=r"Optimizer steps \[config: 200].", rich_help_panel=_TRIAL),
 ]
 MaxSeconds = Annotated[
     float | None,
@@ -154,7 +157,7 @@ OutputDir = Annotated[
     typer.Option(
         "--output-dir",
         metavar="DIR",
-        help="Folder of the run: report, metrics, weights, pictures [runs/<config name>].",
+        help=r"Folder of the run: report, metrics, weights, pictures \[runs/<config name>].",
         rich_help_panel=_TRIAL,
     ),
 ]

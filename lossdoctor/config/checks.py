@@ -20,6 +20,10 @@ _KINDS = ("components", "function", "step")
 _SUM_TOLERANCE = 1e-6
 _MAX_NAMES = 10
 
+#: Pairs of built-in components are compared with each other, so their number bounds what a check takes; a loss of
+#: somebody's own code may have a weight for each of many tasks.
+_MAX_COMPONENTS, _MAX_WEIGHTS = 100, 1000
+
 
 def check_across_keys(data: Mapping[str, Any], source: Source) -> Iterator[Problem]:
     """Yield what is wrong between the keys of a config."""
@@ -52,6 +56,10 @@ def _check_names(loss: Mapping[str, Any], source: Source) -> Iterator[Problem]:
         advice = "for example `lab: {term: mse, space: lab, weight: 1.0}`"
         yield source.problem(("loss", "components"), "at least one component", "none", advice)
     for table in ("components", "weights", "roles", "shares"):
+        most = _MAX_COMPONENTS if table == "components" else _MAX_WEIGHTS
+        if (count := len(mapping_at(loss, table))) > most:
+            advice = "is this really a loss? One term for each thing that the model has to learn is enough"
+            yield source.problem(("loss", table), f"at most {most:,} components", f"{count:,}", advice)
         for name in mapping_at(loss, table):
             if not name.strip():
                 keys = ("loss", table, name)

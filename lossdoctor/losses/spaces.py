@@ -82,7 +82,8 @@ def channel_indices(space: Space, letters: Sequence[str] | None) -> tuple[int, .
 
 def selected_channels(space: Space, letters: Sequence[str] | None) -> tuple[Channel, ...]:
     """Return the lettered channels of a space, in the order of the letters; all for None."""
-    return tuple(SPACES[space][index] for index in channel_indices(space, letters))
+    channels = SPACES[space]
+    return channels if letters is None else tuple(channels[index] for index in channel_indices(space, letters))
 
 
 def channel_spans(space: Space) -> tuple[tuple[float, float], ...]:

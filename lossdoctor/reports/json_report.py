@@ -28,8 +28,12 @@ def _envelope(reports: Sequence[Report]) -> dict[str, Any]:
         "version": __version__,
         "command": "check",
         "verdict": worst_verdict(reports).value,
-        "reports": [report_document(report) | {"failures": plain(report.failures)} for report in reports],
+        "reports": [report_document(report) | _of_check(report) for report in reports],
     }
+
+
+def _of_check(report: Report) -> dict[str, Any]:
+    return {"failures": plain(report.failures), "known_findings": report.known}
 
 
 def report_document(report: Report) -> dict[str, Any]:

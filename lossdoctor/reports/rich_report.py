@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import PurePath
@@ -62,23 +62,23 @@ class _TerminalReport:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         in_unicode = not (options.ascii_only or options.legacy_windows)
         foreign = printable if in_unicode else in_ascii
-        reports = with_strings(self.reports, lambda text: foreign(shortened(text, LONGEST)))
-        sections = Group(*_sections(reports, options.max_width, wide=self.wide))
+        sections = Group(*self._sections(options.max_width, lambda text: foreign(shortened(text, LONGEST))))
         # Laid out in Unicode whatever the terminal: our own glyphs have ASCII stand-ins of the same width.
         layout = dataclasses.replace(options, encoding="utf-8", legacy_windows=False)
         for segment in console.render(sections, layout):
             text = segment.text if in_unicode else style.ascii_glyphs(segment.text)
             yield Segment(text, None if console.no_color else segment.style)
 
-
-def _sections(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
-    if len(reports) == 1:
-        yield from _report(reports[0], width, wide=wide)
-    else:
-        yield from _several([report for report in reports if has_findings(report)], width, wide=wide)
-    yield from _skipped(reports)
-    yield from _advice([finding for report in reports for finding in report.findings])
-    yield _verdict(reports[0], width) if len(reports) == 1 else _summary(reports)
+    def _sections(self, width: int, clean: Callable[[str], str]) -> Iterator[RenderableType]:
+        """Yield what is shown, with foreign strings made fit for it."""
+        # No more is cleaned than is shown: all that most of a thousand reports hold is the same skipped rules.
+        alone = len(self.reports) == 1
+        telling = tuple(dataclasses.replace(each, skipped=()) for each in self.reports if alone or has_findings(each))
+        reports = with_strings(telling, clean)
+        yield from (_report(reports[0], width, wide=self.wide) if alone else _several(reports, width, wide=self.wide))
+        yield from _skipped(with_strings(skipped_by_reason(self.reports), clean))
+        yield from _advice([finding for report in reports for finding in report.findings])
+        yield _verdict(reports[0], width) if alone else _summary(self.reports)
 
 
 def _several(reports: Sequence[Report], width: int, *, wide: bool) -> Iterator[RenderableType]:
@@ -116,9 +116,9 @@ def _marks(findings: Sequence[Finding], objective: str) -> Mapping[str, Severity
     return marks
 
 
-def _skipped(reports: Sequence[Report]) -> Iterator[RenderableType]:
+def _skipped(codes_by_reason: Mapping[str, Sequence[str]]) -> Iterator[RenderableType]:
     """Yield one line: the codes that share a reason, then the reason."""
-    groups = [f"{_codes(codes)} ({reason})" for reason, codes in skipped_by_reason(reports).items()]
+    groups = [f"{_codes(codes)} ({reason})" for reason, codes in codes_by_reason.items()]
     if groups:
         yield Constrain(Text(f"skipped: {'; '.join(groups)}"), LONGEST_LINE)
 
@@ -149,7 +149,7 @@ def _verdict(report: Report, width: int) -> Text:
 
 
 def _summary(reports: Sequence[Report]) -> Text:
-    """Return the verdict on several configs in one line."""
+    """Return the verdict on several configs in one line; nothing in it is foreign."""
     verdict = worst_verdict(reports)
     telling = sum(map(has_findings, reports))
     where = f" · {plural(len(reports), 'config')}" + (f", {telling} of them with findings" if telling else "")

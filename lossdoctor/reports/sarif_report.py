@@ -19,7 +19,7 @@ from ..records import Failure, Finding, Location, Report
 from .json_text import json_line, json_text
 from .places import place_of, relative_path
 from .sarif_rules import rule_descriptors
-from .summary import cause_of, skipped_by_reason, title
+from .summary import causes_of, skipped_by_reason, title
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -56,17 +56,16 @@ def _invocation(reports: Sequence[Report], indices: Mapping[str, int]) -> dict[s
 
 def _results(report: Report, indices: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     seen: Counter[str] = Counter()
-    for finding in report.findings:
+    for finding, cause in zip(report.findings, causes_of(report.findings), strict=True):
         identity = _identity(finding, report)
-        yield _result(finding, report) | {
+        yield _result(finding, cause, report) | {
             "ruleIndex": indices[finding.code],
             "partialFingerprints": {"lossdoctorFinding/v1": f"{identity}:{seen[identity]}"},
         }
         seen[identity] += 1
 
 
-def _result(finding: Finding, report: Report) -> dict[str, Any]:
-    cause = cause_of(finding, report.findings)
+def _result(finding: Finding, cause: Finding | None, report: Report) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "level": finding.severity.value,

@@ -38,12 +38,11 @@ def causes_and_symptoms(findings: Sequence[Finding]) -> list[tuple[Finding, list
     return [(cause, symptoms.pop((cause.objective, cause.code), [])) for cause in causes]
 
 
-def cause_of(finding: Finding, findings: Sequence[Finding]) -> Finding | None:
-    """Return the finding that explains another one, None where it stands for itself."""
-    for cause, symptoms in causes_and_symptoms(findings):
-        if any(symptom is finding for symptom in symptoms):
-            return cause
-    return None
+def causes_of(findings: Sequence[Finding]) -> list[Finding | None]:
+    """Return, for each of the findings, the one that explains it; None where it stands for itself."""
+    pairs = causes_and_symptoms(findings)
+    causes = {id(symptom): cause for cause, symptoms in pairs for symptom in symptoms}
+    return [causes.get(id(finding)) for finding in findings]
 
 
 def title(finding: Finding) -> str:
@@ -62,13 +61,18 @@ def skipped_by_reason(reports: Iterable[Report]) -> Mapping[str, list[str]]:
 
 
 def counted(reports: Iterable[Report]) -> str:
-    """Return how much was found: "1 error, 2 warnings"; configs that could not be used come first."""
+    """Return how much was found: "1 error, 2 warnings"; configs that could not be used come first.
+
+    What a baseline accepts is not found again, but that there is something to accept is said.
+    """
     reports = list(reports)
     counts = Counter(finding.severity for report in reports for finding in report.findings)
     unusable = sum(bool(report.failures) for report in reports)
     named = [f"{plural(unusable, 'config')} not usable"] if unusable else []
     named += [plural(counts[level], level.value) for level in Severity if counts[level]]
-    return ", ".join(named) or "no findings"
+    known = sum(report.known for report in reports)
+    accepted = f" ({plural(known, 'known finding')} in the baseline)" if known else ""
+    return (", ".join(named) or "no findings") + accepted
 
 
 def plural(count: int, noun: str) -> str:

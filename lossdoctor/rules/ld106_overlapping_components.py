@@ -238,7 +238,7 @@ def _declares_part_of(case: Case, inner: str, outer: str) -> bool:
 
 def _declare_the_same(a: BuiltInComponent, b: BuiltInComponent) -> bool:
     """Whether two built-in components differ in nothing but their weights."""
-    return _without_weight(a) == _without_weight(b)
+    return a.term == b.term and _without_weight(a) == _without_weight(b)
 
 
 def _without_weight(component: BuiltInComponent) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from .project import BROKEN, HEALTHY, RAW, check, findings, write
+from .project import BROKEN, HEALTHY, RAW, check, document, findings, write
 
 
 @pytest.fixture
@@ -24,6 +24,18 @@ def test_what_is_known_does_not_fail(project):
     assert check("configs").exit_code == 1
     assert check("configs", "--baseline", "base.json").exit_code == 0
     assert against() == []
+
+
+def test_what_is_known_is_counted(project):
+    """Nobody has to take a report without findings for a config without faults."""
+    known = len(json.loads((project / "base.json").read_text())["configs"]["configs/a.yaml"]["findings"])
+    assert known > 0
+    said = f"no findings ({known} known finding{'s' * (known > 1)} in the baseline)"
+    assert said in check("configs", "--baseline", "base.json").stdout
+    assert said in check("configs", "--baseline", "base.json", "--quiet", "--format", "markdown").stdout
+    counts = [report["known_findings"] for report in document("configs", "--baseline", "base.json")["reports"]]
+    assert counts == [known, 0]
+    assert "known" not in check("configs").stdout
 
 
 def test_what_is_new_fails(project):

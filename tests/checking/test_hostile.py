@@ -32,6 +32,11 @@ HOSTILE = {
     "several documents": (HEALTHY + "---\n" + HEALTHY, "one document"),
     "a long key": (HEALTHY + f"{'k' * 100_000}: 1\n", "a syntax error"),
     "many keys": (HEALTHY + "".join(f"k{index}: 1\n" for index in range(20_000)), "one of the keys"),
+    "many components": (
+        HEALTHY + "".join(f"    c{index}: {{term: mse, weight: {index}.5}}\n" for index in range(1000)),
+        "at most 100 components",
+    ),
+    "many comments": (HEALTHY + "  # lossdoctor: ignore LD1\n" * 2000, "at most 1,000 comments"),
     "a path from elsewhere": (HEALTHY.replace("random", "../../../../../../etc/no-such-file"), "which is not there"),
     "a quoted escape": (HEALTHY.replace("term: l1", 'term: "\\e[31m"'), "\\x1b"),
 }
@@ -58,6 +63,19 @@ def test_all_of_them_in_a_folder_do_not_keep_a_config_from_being_checked(tmp_pat
     done = check(tmp_path)
     assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == len(HOSTILE)
+
+
+def test_as_many_components_as_there_may_be_take_no_time_to_speak_of(tmp_path):
+    """Every pair of them counts twice: the most findings that a config can have."""
+    components = "".join(f"    c{index}: {{term: mse, space: lab, weight: {index + 1}.0}}\n" for index in range(100))
+    write(tmp_path, c__yaml=HEALTHY[: HEALTHY.index("    features")] + components)
+    command = [sys.executable, "-m", "lossdoctor", "check", str(tmp_path), "--quiet", "--format", "sarif"]
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # a hundred of it when compared all with all
+
+    done = subprocess.run(command, capture_output=True, preexec_fn=limit, check=False)
+    assert done.returncode in (0, 1), done.stderr
 
 
 def test_neither_time_nor_memory_gets_out_of_hand(tmp_path):
@@ -122,5 +140,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert "no regular file" in done.stderr
 
 
-def test_devices_are_not_read():
+def test_devices_are_not_read(tmp_path):
     assert "no regular file" in check(Path("/dev/zero")).stderr
+    done = check(write(tmp_path, good__yaml=HEALTHY), "--baseline", "/dev/zero")
+    assert done.exit_code == 2
+    assert "more than 50,000,000 bytes" in done.stderr

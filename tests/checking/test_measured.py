@@ -56,6 +56,24 @@ def lingers(model, batch):
 """
 
 
+ENDLESS = """
+import os, subprocess, sys, time
+from measured_project import *
+
+def endless():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    with open("child", "w") as file:
+        file.write(str(child.pid))
+    while True:
+        time.sleep(0.1)
+    yield
+
+def deaf(model, batch):
+    os.closerange(3, 1000)
+    time.sleep(1000)
+"""
+
+
 def config(step: str) -> str:
     return (
         'model: {target: "measured_project:net"}\ndata: {target: "measured_project:batches"}\n'
@@ -110,6 +128,33 @@ def test_one_that_dies_is_a_failure_of_its_own(step, said, reports):
 
 def test_threads_that_are_left_behind_hold_up_nothing(reports):
     assert reports["lingers"]["verdict"] == "pass"
+
+
+def test_one_that_does_not_end_is_ended_with_what_it_has_started(tmp_path, monkeypatch):
+    """One waits for its data for ever, one has closed the connection: neither keeps the check from its end."""
+    monkeypatch.chdir(tmp_path)
+    endless = config("losses").replace("measured_project:batches", "endless_project:endless")
+    deaf = config("losses").replace("measured_project:losses", "endless_project:deaf")
+    write(
+        tmp_path,
+        measured_project__py=textwrap.dedent(CODE),
+        endless_project__py=ENDLESS,
+        a__yaml=endless,
+        b__yaml=deaf,
+    )
+    args = ["--measure", "--jobs", "2", "--timeout", "10", "--quick", "--device", "cpu"]
+    for report in document(tmp_path, *args)["reports"]:
+        (failure,) = report["failures"]
+        assert "had not reported after 10 s" in failure["message"]
+        assert "--timeout" in failure["advice"]
+    child = Path("/proc", (tmp_path / "child").read_text(), "stat")
+    assert not child.exists() or ") Z " in child.read_text()
+
+
+def test_a_timeout_needs_something_to_measure(project):
+    done = check(project / "losses.yaml", "--timeout", "60")
+    assert done.exit_code == 2
+    assert "--timeout does nothing without --measure" in done.stderr
 
 
 def test_what_user_code_prints_is_not_in_the_report_and_progress_is_told(project):

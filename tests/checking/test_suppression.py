@@ -95,6 +95,17 @@ def test_the_place_of_a_comment_is_that_of_its_hash():
     assert (found.location.line, found.location.column) == (1, 7)
 
 
+def test_the_codes_end_with_the_line():
+    (found,) = find_suppressions("rules:\n  # lossdoctor: ignore LD201\n  LD101: {}\n", "c.yaml")
+    assert found.codes == ("LD201",)
+
+
+def test_the_line_is_the_right_one_whatever_ends_lines():
+    for end in ("\n", "\r\n", "\r"):
+        (found,) = find_suppressions(end.join(["a: 1", "b: 2  # lossdoctor: ignore LD201", ""]), "c.yaml")
+        assert (found.location.line, found.location.column) == (2, 7)
+
+
 def test_an_unused_one_is_reported_and_fails_nothing(tmp_path):
     write(tmp_path, c__yaml=with_comment(HEALTHY, "pixels:", "# lossdoctor: ignore LD201"))
     assert findings(tmp_path) == [("LD904", "note", ())]
