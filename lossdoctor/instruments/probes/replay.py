@@ -53,6 +53,11 @@ class Replay:
     @cached_property
     def original(self) -> Losses:
         """What the loss gives as it is. Scalars and outputs are detached."""
+        return _detached(self.with_graph)
+
+    @property
+    def with_graph(self) -> Losses:
+        """What the loss gives as it is, with its graph, which nobody may free: it is for all probes."""
         losses, _ = self._watched
         return losses
 
@@ -62,9 +67,9 @@ class Replay:
         try:
             with contextlib.ExitStack() as watching:
                 seen = {watch: watching.enter_context(watch(self.setup.model)) for watch in self.watches}
-                return _detached(self.setup.evaluate(self.index)), seen
+                return self.setup.evaluate(self.index), seen
         except LossDoctorError:
-            return _detached(self.setup.evaluate(self.index)), {}
+            return self.setup.evaluate(self.index), {}
 
     def seen_by(self, watch: Watch[T]) -> T:
         """Return what a watch has seen of the original; it costs a forward of its own where it was not there."""
