@@ -1,7 +1,7 @@
 """The gradient of every component: the heart of lossdoctor.
 
 Costs one forward and K backwards per batch, K the number of components, and one backward more on the first batch to
-check that the parts add up to the whole. Holds K gradients at a time.
+check that the parts add up to the whole. Holds K gradients at a time, of one segment of the graph where it can be cut.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from ..errors import LossDoctorError
 from ..records import Block, Matrix, ObjectiveGradients
@@ -23,6 +24,7 @@ from ..setup.user_code import blaming
 from .autograd_graph import ancestors, leaf_tensors, leaves
 from .gramian import Gradients, gramians
 from .ownership import Parameters, parameters_of_objectives, top_level_modules
+from .segments import Start, segments, whole
 from .tensors import tensors_in
 
 #: What fp16 losses are multiplied by before they are differentiated so that small gradients survive, as in GradScaler;
@@ -46,6 +48,15 @@ _BACKWARD_ERRORS = {
         "Set torch._functorch.config.donated_buffer = False before compiling, or measure without torch.compile.",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Products:
+    """What the gradients of some scalars with respect to some inputs gave."""
+
+    gramians: Tensor  #: (inputs, scalars, scalars) float64 on the host
+    reached: tuple[frozenset[int], ...]  #: for each scalar the inputs that it has a gradient path to
+    values: Tensor  #: of the components
 
 
 @dataclass(frozen=True)
@@ -139,13 +150,38 @@ def _measure_batch(
         if check_additivity and scalars:
             scalars.append((f"the total of {name}", _total(setup, name, differentiable)))
         keep = [keep_graph or name != last or position < len(scalars) - 1 for position in range(len(scalars))]
-        rows = [
-            gradient_of(scalar, inputs, label, setup.precision, keep_graph=kept)
-            for (label, scalar), kept in zip(scalars, keep, strict=True)
-        ]
-        reduced = _reduce(setup, name, components, tuple(differentiable), rows, parameters[name])
-        del rows  # before those of the next objective, or the next batch, need the memory
-        yield name, reduced
+        products = _products(scalars, inputs, setup.precision, keep, as_vector(components).detach())
+        yield name, _reduce(setup, name, components, tuple(differentiable), products, parameters[name])
+
+
+def _products(
+    scalars: Sequence[tuple[str, Tensor]],
+    inputs: Sequence[Tensor],
+    precision: str,
+    keep: Sequence[bool],
+    values: Tensor,
+) -> Products:
+    """Return what the gradients of scalars give, each with a label and whether its backward keeps the graph."""
+    G = torch.zeros(len(inputs), len(scalars), len(scalars), dtype=torch.float64)
+    reached: list[set[int]] = [set() for _ in scalars]
+    tensors = [scalar for _, scalar in scalars]
+    # An fp16 gradient is scaled as a whole.
+    parts = [whole(tensors, inputs)] if precision == "fp16" else segments(tensors, inputs)
+    crossing: list[Tensor | None] = [None] * len(scalars)
+    for segment in parts if scalars else ():
+        wanted = segment.wanted(inputs)
+        rows: list[Gradients] = []
+        for k, (label, scalar) in enumerate(scalars):
+            starts = segment.starts(k, scalar, crossing[k])
+            gradients = _differentiate(starts, wanted, label, precision, keep_graph=keep[k])
+            rows.append(gradients[: len(segment.inputs)])
+            crossing[k] = gradients[-1] if segment.exit else None
+        indices = list(segment.inputs)
+        G[indices], values = gramians(rows, values)
+        for found, row in zip(reached, rows, strict=True):
+            found.update(i for i, gradient in zip(indices, row, strict=True) if gradient is not None)
+        del rows, row, gradients  # before those of the next segment, or the next batch, need the memory
+    return Products(G, tuple(map(frozenset, reached)), values)
 
 
 def _total(setup: Setup, objective: str, components: Mapping[str, Tensor]) -> Tensor:
@@ -162,17 +198,35 @@ def gradient_of(scalar: Tensor, inputs: Sequence[Tensor], label: str, precision:
 
     A gradient of exact zeros and no gradient at all are different faults, so nothing is materialised.
     """
-    if not inputs:
-        return []
+    return _differentiate([(scalar, None)], inputs, label, precision, keep_graph=keep_graph)
+
+
+def _differentiate(
+    starts: Sequence[Start],
+    inputs: Sequence[Tensor] | Sequence[GradientEdge],
+    label: str,
+    precision: str,
+    *,
+    keep_graph: bool,
+) -> Gradients:
+    """Return the gradients of a scalar, or of what is to be passed on from the edges that it starts at."""
+    if not inputs or not starts:
+        return [None] * len(inputs)
+    outputs, given = zip(*starts, strict=True)
     # A backward inside somebody's autocast would run in half precision.
-    with blaming(f"differentiating {label}", _BACKWARD_ERRORS), torch.autocast(scalar.device.type, enabled=False):
+    with blaming(f"differentiating {label}", _BACKWARD_ERRORS), torch.autocast(_device_of(starts), enabled=False):
         if precision == "fp16":
-            return _scaled_gradient(scalar, inputs)
+            return _scaled_gradient(outputs[0], inputs)
         with plain_float32() if precision == "fp32" else contextlib.nullcontext():
-            return torch.autograd.grad(scalar, inputs, retain_graph=keep_graph, allow_unused=True)
+            return torch.autograd.grad(outputs, inputs, given, retain_graph=keep_graph, allow_unused=True)
 
 
-def _scaled_gradient(scalar: Tensor, inputs: Sequence[Tensor]) -> Gradients:
+def _device_of(starts: Sequence[Start]) -> str:
+    tensors = (tensor for start in starts for tensor in start if isinstance(tensor, Tensor))
+    return next(tensors).device.type
+
+
+def _scaled_gradient(scalar: Tensor, inputs: Sequence[Tensor] | Sequence[GradientEdge]) -> Gradients:
     """Return the gradient taken at the largest scale that does not overflow, scaled back in float32."""
     for scale in FP16_SCALES:
         seed = torch.full_like(scalar, scale)
@@ -197,13 +251,13 @@ def _reduce(
     objective: str,
     components: Mapping[str, Tensor],
     differentiated: tuple[str, ...],
-    rows: Sequence[Gradients],
+    found: Products,
     parameters: Parameters,
 ) -> BatchGradients:
-    """Turn the gradients of a batch into numbers; the last row may be that of the weighted total."""
-    products, values = gramians(rows, as_vector(components).detach())
+    """Turn the products of a batch into its numbers; the last scalar may be the weighted total."""
+    products, values = found.gramians, found.values
     count, k = len(parameters.measured), len(differentiated)
-    reached = tuple(frozenset(p for p in range(count) if row[p] is not None) for row in rows[:k])
+    reached = tuple(frozenset(p for p in reached if p < count) for reached in found.reached[:k])
     output_gramian = products[count:, :k, :k].sum(0)
     outputs = output_gramian.diagonal().sqrt().tolist()
     attached = frozenset(
@@ -211,7 +265,7 @@ def _reduce(
         for name, indices in zip(differentiated, reached, strict=True)
         if indices or leaves(components[name]) & parameters.trained
     )
-    uses_output = [any(gradient is not None for gradient in row[count:]) for row in rows[:k]]
+    uses_output = [any(p >= count for p in reached) for reached in found.reached[:k]]
     return BatchGradients(
         values=dict(zip(components, values.tolist(), strict=True)),
         differentiated=differentiated,
@@ -227,7 +281,7 @@ def _reduce(
         ),
         additivity_error=(
             _additivity_error(products[:count].sum(0), [_weight(setup, objective, name) for name in differentiated])
-            if len(rows) > k
+            if len(found.reached) > k
             else None
         ),
     )

@@ -48,7 +48,7 @@ class SumReduction(Rule):
     of the number of elements, and every change of batch size, image size or crop changes the balance again.
 
     Measured, whatever the loss is written in: the batch is duplicated (x1 for a mean, x2 and x3 for a sum), the images
-    are tiled or the sequences repeated (x1 for a mean, x4 or x2 for a sum). A component counts as a sum where the
+    are tiled or the sequences repeated (x1 for a mean, x2 or x4 for a sum). A component counts as a sum where the
     exponent of its growth is between 1 and 2 (a sum over pairs), within 0.1. A contrastive loss, whose logarithm grows
     with the number of samples, is no sum; nor is a divergence summed over latent dimensions, as it should be. Where
     the user's code refuses the made batch, `reduction="sum"` of the operation that is the component decides; the

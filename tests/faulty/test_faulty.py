@@ -259,8 +259,8 @@ class TestReductions:
     @pytest.mark.parametrize(
         ("function", "model", "ratio", "mark"),
         [
-            ("over_the_batch", "Denoiser", {"batch x2": 2, "batch x3": 3, "elements x4": 4}, "# fault: over the batch"),
-            ("over_the_pixels", "Denoiser", {"batch x2": 1, "batch x3": 1, "elements x4": 4}, "# fault: over the pix"),
+            ("over_the_batch", "Denoiser", {"batch x2": 2, "batch x3": 3, "elements x2": 2}, "# fault: over the batch"),
+            ("over_the_pixels", "Denoiser", {"batch x2": 1, "batch x3": 1, "elements x2": 2}, "# fault: over the pix"),
             ("bare_sum", "FixedBatch", None, "# fault: bare"),
         ],
     )

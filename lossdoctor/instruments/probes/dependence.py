@@ -2,14 +2,15 @@
 
 The arguments of the model are changed and all else, the random numbers included, stays: numbers are moved by their own
 standard deviation, indices are given to other samples and turned round. Where a training step calls parts of the model
-by themselves, each of these is asked. Costs two forwards of the first batch, and where nothing changes a third and
-backwards: behind many saturated layers a change is lost in rounding, and the derivative is not.
+by themselves, each of these is asked. Costs a forward of the first batch beside the original, and where nothing changes
+another and backwards: behind many saturated layers a change is lost in rounding, and the derivative is not.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,7 @@ Asked = tuple[str, str | None]  #: a module, and one of the tensors that it give
 
 
 @dataclass
-class _Calls:
+class Calls:
     """What went into a module that user code calls, and what came out, call by call."""
 
     arguments: list[dict[str, Tensor]] = field(default_factory=list)
@@ -43,8 +44,7 @@ def probe_dependence(replay: Replay) -> tuple[InputDependence, ...]:
 
     Raises NotApplicableError where nothing that learns is given anything that can be changed.
     """
-    with _entrances(replay.setup.model, lambda arguments: arguments) as before:
-        replay.again()
+    before = replay.seen_by(watch_entrances)
     with _entrances(replay.setup.model, _changed) as after:
         replay.again()
     heard = {
@@ -70,7 +70,7 @@ def probe_dependence(replay: Replay) -> tuple[InputDependence, ...]:
 def _answered(replay: Replay) -> list[str]:
     """Return the tensors of the model's output that have a target: of several, each has to listen to the input."""
     try:
-        found = dict.fromkeys(answer.output for answer in answers(replay))
+        found = dict.fromkeys(answer.output for answer in replay.once(answers))
     except NotApplicableError:
         return []
     return list(found) if len(replay.outputs) > 1 else []
@@ -118,13 +118,18 @@ def _largest_derivative(made: Sequence[Tensor], inputs: Sequence[Tensor]) -> flo
     return max((float(g.abs().amax()) for g in gradients if g is not None and g.numel()), default=0.0)
 
 
+def watch_entrances(model: nn.Module) -> AbstractContextManager[Mapping[str, Calls]]:
+    """Watch the modules that are called from outside the model."""
+    return _entrances(model, lambda arguments: arguments)
+
+
 @contextlib.contextmanager
-def _entrances(model: nn.Module, change: Change, *, keep_graph: bool = False) -> Iterator[Mapping[str, _Calls]]:
+def _entrances(model: nn.Module, change: Change, *, keep_graph: bool = False) -> Iterator[Mapping[str, Calls]]:
     """Watch the modules that are called from outside the model, and change their arguments."""
     if isinstance(model, torch.jit.ScriptModule):
         message = "needs a model that takes hooks; a scripted one takes none"
         raise NotApplicableError(message)
-    calls: dict[str, _Calls] = {}
+    calls: dict[str, Calls] = {}
     inside: list[str] = []
     hooks = []
     for name, module in model.named_modules():
@@ -135,7 +140,7 @@ def _entrances(model: nn.Module, change: Change, *, keep_graph: bool = False) ->
                 if len(inside) > 1:
                     return None
                 args, kwargs = change((args, kwargs))
-                calls.setdefault(name, _Calls()).arguments.append(_floats((args, kwargs)))
+                calls.setdefault(name, Calls()).arguments.append(_floats((args, kwargs)))
                 return args, kwargs
 
             def leave(_module: nn.Module, _args: Any, result: Any, name: str = name) -> None:

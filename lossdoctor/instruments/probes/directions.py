@@ -3,7 +3,7 @@
 The output is replaced by the target, by the targets of other samples, and by what lies between it and the target. A
 component that compares the two is least at the right one, whatever monotone function is between output and target
 (rearrangement inequality); one that does not look at the target cannot tell them apart. Costs two forwards of the
-first batch; where a component prefers the wrong ones, seven more of every batch.
+first batch, which the probes share; where a component prefers the wrong ones, seven more of every batch.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ...records import Direction
 from ...setup.batches import Batch, batch_size, changed, target_of
+from ...setup.loss import Losses
 from ..autograd_graph import leaves
 from ..tensors import tensors_in
-from .perfect import Answer, answers
+from .perfect import Answer, answers, at_right, at_wrong
 from .replay import Replay, Values, values_of
 
 #: Where on the way from the prediction to the target the component is asked.
@@ -32,7 +33,7 @@ def probe_directions(replay: Replay) -> tuple[Direction, ...]:
 
     Raises NotApplicableError where no output has a target in the batch, or where the model is called more than once.
     """
-    return tuple(direction for answer in answers(replay) for direction in _directions(replay, answer))
+    return tuple(direction for answer in replay.once(answers) for direction in _directions(replay, answer))
 
 
 def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
@@ -46,15 +47,21 @@ def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
 
 
 def _right_and_wrong(
-    replay: Replay, answer: Answer, batch: Batch | None = None, shifts: Sequence[int] = (1, 2)
+    replay: Replay, answer: Answer, shifts: Sequence[int] = (1, 2)
 ) -> tuple[Values, Mapping[Key, tuple[float, ...]]]:
     """Return the values at the right answer and at wrong ones, of the components that have a gradient there."""
-    leaf = answer.right.clone().requires_grad_()
-    losses = replay.on_tensor(answer.output, leaf.clone(), batch)  # a leaf could not be changed in place
+    leaf, losses = replay.once(at_right, answer)
+    wrong = [replay.once(at_wrong, answer, shift) for shift in shifts]
+    return _depending_on(leaf, losses, wrong)
+
+
+def _depending_on(
+    leaf: Tensor, losses: Losses, wrong: Sequence[Values]
+) -> tuple[Values, Mapping[Key, tuple[float, ...]]]:
+    """Return the values at the right answer and at wrong ones, of the components that have a gradient at the leaf."""
     right = {
         key: value for key, value in values_of(losses).items() if id(leaf) in leaves(losses.objectives[key[0]][key[1]])
     }
-    wrong = [values_of(replay.on_tensor(answer.output, answer.shuffled(shift), batch)) for shift in shifts]
     return right, {key: tuple(values[key] for values in wrong) for key in right}
 
 
@@ -70,8 +77,8 @@ def _every_batch(
     ways: dict[Key, list[tuple[float, ...]]] = {}
     shuffled: dict[Key, list[tuple[float, ...]]] = {}
     for index in range(len(replay.setup.batches)):
-        other = Replay(replay.setup, index)
-        for answer in answers(other):
+        other = replay if index == replay.index else Replay(replay.setup, index)
+        for answer in other.once(answers):
             if (answer.output, answer.target) != (first.output, first.target):
                 continue
             right, wrong = _right_and_wrong(other, answer)
@@ -92,7 +99,8 @@ def _weighed_by(replay: Replay, answer: Answer, suspects: Sequence[Key]) -> dict
     """
     found: dict[Key, str] = {}
     for name, batch in _negated(replay, answer):
-        right, wrong = _right_and_wrong(replay, answer, batch)
+        wrong_there = [at_wrong(replay, answer, shift, batch) for shift in (1, 2)]
+        right, wrong = _depending_on(*at_right(replay, answer, batch), wrong_there)
         for key in suspects:
             sign = -1.0 if (replay.setup.weight(*key) or 1.0) < 0 else 1.0
             if key in right and sign * right[key] < min(sign * value for value in wrong[key]):

@@ -4,7 +4,8 @@ fp16 ends at 65504 and at 6e-8; bf16 has the range of fp32 and keeps 8 bits, so 
 alone fails for its range, what fails in both for its precision. The loss is run as training would run it, under
 autocast, fp16 gradients scaled as by a GradScaler.
 
-Costs a forward in fp32 and one in each half precision, and K backwards to the model's output in each.
+Costs a forward in each half precision, one in fp32 where the original is not, and K backwards to the model's output in
+each of the three.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ...errors import LossDoctorError
 from ...records import Anomaly, HalfPrecision
 from ...setup.batches import changed
 from ...setup.build import Setup
+from ...setup.loss import Losses
 from ..anomalies import trace_anomaly
 from ..gradients import FP16_SCALES
 from ..trace import LossTrace
@@ -81,7 +83,8 @@ def probe_half_precision(replay: Replay) -> tuple[HalfPrecision, ...]:
 
     Raises NotApplicableError where neither half precision can be run.
     """
-    full = _sizes(_first(replay, "fp32"), "fp32")
+    original = replay.with_graph if replay.setup.precision == "fp32" else _first(replay, "fp32").evaluate(0)
+    full = _sizes(original, "fp32")
     outcomes = [_tried(replay, precision, full) for precision in HALVES]
     refusals = [outcome for outcome in outcomes if isinstance(outcome, LossDoctorError)]
     if len(refusals) == len(HALVES):
@@ -112,9 +115,8 @@ def _rounded(setup: Setup, precision: str) -> AbstractContextManager[Any]:
     return RoundedProducts() if slow else contextlib.nullcontext()
 
 
-def _sizes(setup: Setup, precision: str) -> Sizes:
+def _sizes(losses: Losses, precision: str) -> Sizes:
     """Return the value of every component and how large its gradient is."""
-    losses = setup.evaluate(0)
     values = values_of(losses)
     sizes: dict[tuple[str, str], tuple[float, float | None]] = {}
     for key, scalar in by_component(losses).items():
@@ -136,7 +138,7 @@ def _largest(tensors: Sequence[Tensor]) -> float:
 
 def _compared(replay: Replay, precision: str, full: Sizes) -> Iterator[HalfPrecision]:
     setup = _first(replay, precision)
-    for (objective, name), (value, gradient) in _sizes(setup, precision).items():
+    for (objective, name), (value, gradient) in _sizes(setup.evaluate(0), precision).items():
         full_value, full_gradient = full.get((objective, name), (math.nan, None))
         where, problem = "", "not finite"
         if math.isfinite(full_value) and not math.isfinite(value):

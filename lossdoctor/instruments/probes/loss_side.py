@@ -2,7 +2,7 @@
 
 The loss is run twice on the same batch and from the same random state, but for the layers on the loss side: their
 dropout draws other numbers, their batch norm uses the statistics of training in place of the batch's. What changes,
-changes because of them. Costs a forward to look for such layers, and two more where there are any.
+changes because of them. Costs two forwards where there are such layers; whether there are is seen in the original.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ROUNDING = 1e-5
 
 
 class LossSide(TorchFunctionMode):
-    """Finds the layers in train mode on the loss side, and runs them with random numbers of their own.
+    """Finds the layers in train mode on the loss side, and may run them with random numbers of their own.
 
-    `seed` is that of their dropout; `frozen_statistics` makes their batch norm use the statistics of training. No
-    module is touched: their running statistics are copies while this is active.
+    `seed` is that of their dropout, None for what the loss draws itself; `frozen_statistics` makes their batch norm use
+    the statistics of training. No module is touched: their running statistics are copies while this is active.
     """
 
-    def __init__(self, model: nn.Module, seed: int, *, frozen_statistics: bool) -> None:
+    def __init__(self, model: nn.Module, seed: int | None = None, *, frozen_statistics: bool = False) -> None:
         super().__init__()
         self.layers: dict[TrainModeLayer, None] = {}
         self._model = {
@@ -92,6 +92,8 @@ class LossSide(TorchFunctionMode):
         if not _drops(func, args, kwargs) or not self._is_loss(args[0]):
             return func(*args, **kwargs)
         self._note("dropout")
+        if self._seed is None:
+            return func(*args, **kwargs)
         with random_state_kept():
             seed_everything(self._seed)
             return func(*args, **kwargs)
@@ -141,12 +143,18 @@ def _drops(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
     return bool(call.arguments["training"]) and probability > 0
 
 
+def watch_loss_side(model: nn.Module) -> LossSide:
+    """Watch for layers in train mode on the loss side."""
+    return LossSide(model)
+
+
 def probe_loss_side(replay: Replay) -> tuple[Wavering, ...]:
     """Return the components whose value depends on a layer in train mode on the loss side."""
-    first, layers = _run(replay, seed=0, frozen_statistics=False)
+    layers = tuple(replay.seen_by(watch_loss_side).layers)
     if not layers:
         return ()
-    second, _ = _run(replay, seed=1, frozen_statistics=True)
+    first = _run(replay, seed=0, frozen_statistics=False)
+    second = _run(replay, seed=1, frozen_statistics=True)
     return tuple(
         Wavering(objective, name, (value, second[objective, name]), layers)
         for (objective, name), value in first.items()
@@ -155,7 +163,6 @@ def probe_loss_side(replay: Replay) -> tuple[Wavering, ...]:
     )
 
 
-def _run(replay: Replay, *, seed: int, frozen_statistics: bool) -> tuple[Values, tuple[TrainModeLayer, ...]]:
-    with LossSide(replay.setup.model, seed, frozen_statistics=frozen_statistics) as side:
-        values = replay.again()
-    return values, tuple(side.layers)
+def _run(replay: Replay, *, seed: int, frozen_statistics: bool) -> Values:
+    with LossSide(replay.setup.model, seed, frozen_statistics=frozen_statistics):
+        return replay.again()

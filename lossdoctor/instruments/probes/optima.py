@@ -1,8 +1,9 @@
 """Whether a perfect prediction is the best one.
 
 The output is replaced by the target, and the gradient there is followed downhill for a part of the distance to another
-sample's target. For classes, the outputs are assigned to other classes instead. Costs two forwards of the first batch
-and, for every component whose gradient there is not negligible, a backward that ends at the output and eight forwards.
+sample's target. For classes, the outputs are assigned to other classes instead. Costs two forwards of the first batch,
+which the probes share, and, for every component whose gradient there is not negligible, a backward that ends at the
+output and eight forwards.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ...records import Optimum
 from ...setup.batches import changed
 from ...setup.loss import Losses
 from ..autograd_graph import leaves
-from .perfect import Answer, answers, entry, statistics_of_target
+from .perfect import Answer, answers, at_right, at_wrong, entry, statistics_of_target
 from .replay import NotApplicableError, Replay, Values, values_of
 from .teachers import student_is_teacher
 
@@ -47,19 +48,18 @@ def probe_optima(replay: Replay) -> tuple[Optimum, ...]:
 
 def _answers(replay: Replay) -> list[Answer]:
     try:
-        return answers(replay)
+        return replay.once(answers)
     except NotApplicableError:
         return []
 
 
 def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
-    right = answer.right.clone().requires_grad_()
     try:
-        losses = replay.on_tensor(answer.output, right)
+        right, losses = replay.once(at_right, answer)
     except LossDoctorError:
         return  # the model is called more than once, or its code refuses the target as an output
     values = values_of(losses)
-    unrelated = values_of(replay.on_tensor(answer.output, answer.shuffled(1)))
+    unrelated = replay.once(at_wrong, answer, 1)
     given = None if answer.classes is not None else statistics_of_target(replay, answer)
     scale = {key: abs(unrelated[key] - value) for key, value in values.items()}
     slopes = _slopes(replay, losses, right)

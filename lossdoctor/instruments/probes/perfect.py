@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ...records import Statistics
 from ...setup.batches import Batch, target_of, to
+from ...setup.loss import Losses
 from .. import statistics
 from ..tensors import tensors_in
-from .replay import NotApplicableError, Replay
+from .replay import NotApplicableError, Replay, Values, values_of
 
 #: Probability that a sure classifier leaves for all classes together: −log of it is finite, in half precision as well.
 DOUBT = 1e-3
@@ -21,7 +22,7 @@ DOUBT = 1e-3
 _ROUNDING = 1e-2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
     """A tensor of the output that could be right, and what makes it so."""
 
@@ -48,6 +49,17 @@ def answers(replay: Replay) -> list[Answer]:
         message = "needs an output of the model and a target in the batch that can be compared"
         raise NotApplicableError(message)
     return found
+
+
+def at_right(replay: Replay, answer: Answer, batch: Batch | None = None) -> tuple[Tensor, Losses]:
+    """Return the right answer as a leaf, and what the loss gives for it, with the graph that begins there."""
+    leaf = answer.right.clone().requires_grad_()
+    return leaf, replay.on_tensor(answer.output, leaf.clone(), batch)  # a leaf could not be changed in place
+
+
+def at_wrong(replay: Replay, answer: Answer, shift: int, batch: Batch | None = None) -> Values:
+    """Return the values where every sample is answered with what would be right for another."""
+    return values_of(replay.on_tensor(answer.output, answer.shuffled(shift), batch))
 
 
 def _answers_of(replay: Replay, output: str, tensor: Tensor) -> list[Answer]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,12 @@ from ..tensors import tensors_in
 #: Unweighted values by (objective, component).
 Values = Mapping[tuple[str, str], float]
 
+T = TypeVar("T")
+Given = ParamSpec("Given")
+
+#: Something that looks on while the loss of a model runs, changes nothing, and holds what it has seen.
+Watch = Callable[[nn.Module], AbstractContextManager[T]]
+
 
 class NotApplicableError(LossDoctorError):
     """A setup does not offer what a probe needs; the message says what that is."""
@@ -30,11 +37,13 @@ class Replay:
     """The loss of one batch of a setup, and ways to run it again from the same random state.
 
     Every way costs one forward. User code may refuse what a probe has made up: then a LossDoctorError goes through, and
-    the probe is skipped with its message.
+    the probe is skipped with its message. What several probes ask for is run once: the original, at which all `watches`
+    look on, and whatever goes through `once`.
     """
 
     setup: Setup
     index: int = 0
+    watches: tuple[Watch[Any], ...] = ()
 
     @property
     def batch(self) -> Batch:
@@ -44,7 +53,45 @@ class Replay:
     @cached_property
     def original(self) -> Losses:
         """What the loss gives as it is. Scalars and outputs are detached."""
-        return _detached(self.setup.evaluate(self.index))
+        return _detached(self.with_graph)
+
+    @property
+    def with_graph(self) -> Losses:
+        """What the loss gives as it is, with its graph, which nobody may free: it is for all probes."""
+        losses, _ = self._watched
+        return losses
+
+    @cached_property
+    def _watched(self) -> tuple[Losses, Mapping[Watch[Any], Any]]:
+        """Run the loss as it is, with all watches; without any, where they are in its way."""
+        try:
+            with contextlib.ExitStack() as watching:
+                seen = {watch: watching.enter_context(watch(self.setup.model)) for watch in self.watches}
+                return self.setup.evaluate(self.index), seen
+        except LossDoctorError:
+            return self.setup.evaluate(self.index), {}
+
+    def seen_by(self, watch: Watch[T]) -> T:
+        """Return what a watch has seen of the original; it costs a forward of its own where it was not there."""
+        _, seen = self._watched
+        if watch in seen:
+            known: T = seen[watch]
+            return known
+        with watch(self.setup.model) as alone:
+            self.again()
+        return alone
+
+    def once(self, find: Callable[Concatenate[Replay, Given], T], *args: Given.args, **kwargs: Given.kwargs) -> T:
+        """Return what a function finds out about this batch: worked out once, however many probes ask."""
+        key = (find, *args, *kwargs.items())
+        if key not in self._found:
+            self._found[key] = find(self, *args, **kwargs)
+        found: T = self._found[key]
+        return found
+
+    @cached_property
+    def _found(self) -> dict[tuple[object, ...], Any]:
+        return {}
 
     @cached_property
     def values(self) -> Values:

@@ -10,14 +10,15 @@ from ...progress import OnProgress
 from ...setup.build import Setup
 from ...setup.preserve import preserved
 from ...setup.user_code import blaming
-from .dependence import probe_dependence
+from .dependence import probe_dependence, watch_entrances
 from .directions import probe_directions
 from .duplication import probe_duplication
 from .edges import probe_edges
 from .half_precision import probe_half_precision
-from .loss_side import probe_loss_side
+from .loss_side import probe_loss_side, watch_loss_side
 from .optima import probe_optima
-from .replay import Replay
+from .replay import Replay, Watch
+from .teachers import watch_softmaxes
 from .tiling import probe_tiling
 from .totals import probe_totals
 
@@ -34,6 +35,9 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "waverings": probe_loss_side,
 }
 
+#: What the probes want to see of the loss as it is.
+WATCHES: tuple[Watch[Any], ...] = (watch_entrances, watch_softmaxes, watch_loss_side)
+
 
 def run_probes(setup: Setup, skipped: dict[str, str], on_progress: OnProgress) -> dict[str, Any]:
     """Return the facts of every probe by field, on the first batch; None, with the reason in `skipped`, for the others.
@@ -41,7 +45,7 @@ def run_probes(setup: Setup, skipped: dict[str, str], on_progress: OnProgress) -
     Every probe leaves the model, its gradients, buffers and modes, and all random generators as they were.
     """
     facts: dict[str, Any] = {}
-    replay = Replay(setup)
+    replay = Replay(setup, watches=WATCHES)
     for step, (field, probe) in enumerate(PROBES.items()):
         on_progress("probing", step, len(PROBES))
         try:

@@ -1,8 +1,8 @@
 """A student that answers what its teacher answers, where two softmaxes are compared inside a loss.
 
 Works at the level of the operation: the logits of the softmax that carries gradient are replaced by those of the one
-that does not, with the student's own temperature, whole and shrunk towards zero. Costs a forward of the first batch
-that watches the softmaxes, and five more where the teacher alone is softened.
+that does not, with the student's own temperature, whole and shrunk towards zero. Costs five forwards of the first batch
+where the teacher alone is softened, and otherwise nothing: the softmaxes are seen in the original.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class _Softmaxes(TorchFunctionMode):
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
         if self._hook is not None:
             self._hook.remove()
+        self._scaled, self._answers = {}, {}  # with their graph
 
     def _take_answer(self, _module: nn.Module, _args: Any, answer: Any) -> None:
         """Logits are what a network answers; what goes into the softmax of an attention is not."""
@@ -104,13 +105,17 @@ def _factor(name: str, args: tuple[Any, ...]) -> float | None:
     return number if name in ("mul", "multiply") else None
 
 
+def watch_softmaxes(_model: nn.Module) -> _Softmaxes:
+    """Watch the softmaxes inside a loss."""
+    return _Softmaxes()
+
+
 def student_is_teacher(replay: Replay) -> Iterator[Optimum]:
     """Yield what a distillation makes of a student with its teacher's logits, where only the teacher is softened.
 
     A teacher that is sharper than the student is a method of its own, self-distillation.
     """
-    with _Softmaxes() as seen:
-        replay.again()
+    seen = replay.seen_by(watch_softmaxes)
     for s, t in _unmatched(seen.found):
         student, teacher = seen.found[s], seen.found[t]
         perfect = student.factor * teacher.logits

@@ -1,8 +1,9 @@
 """What becomes of every value where the images are tiled, or the sequences repeated.
 
 A mean over the elements stays what it is, a sum over them grows with their number. Resizing would change what the image
-shows (a resized total variation doubles instead of growing fourfold); a tiled one shows the same, but for the seams.
-Costs a forward of an image of four times the area, or of a sequence of twice the length.
+shows (the total variation of one that is resized doubles instead of growing fourfold); a tiled one shows the same, but
+for the seams. Costs a forward of an image of twice the width, or of a sequence of twice the length; where the model
+refuses what is no square, of an image of four times the area.
 """
 
 from __future__ import annotations
@@ -74,17 +75,18 @@ def _ways(batch: object, size: int) -> Iterator[Tiles]:
     if planes:
         # Boxes and key points would have to be tiled as well: there is no telling where they are.
         if all(tensor.dim() < 3 or tuple(tensor.shape[-2:]) in planes for tensor in tensors):
-            yield Tiles(lambda tensor: _tiled(tensor, planes, size), 4)
+            yield Tiles(lambda tensor: _tiled(tensor, (1, 2), planes, size), 2)
+            yield Tiles(lambda tensor: _tiled(tensor, (2, 2), planes, size), 4)
     elif tensors and tensors[0].dim() > 1:
         first = tensors[0]
         for dim in dict.fromkeys((first.dim() - 1, 1)):
             yield Tiles(_repeating(dim, first.shape[dim], size), 2)
 
 
-def _tiled(tensor: Tensor, planes: set[tuple[int, ...]], size: int) -> Tensor:
+def _tiled(tensor: Tensor, times: tuple[int, int], planes: set[tuple[int, ...]], size: int) -> Tensor:
     if tensor.dim() < 3 or not is_by_sample(tensor, size) or tuple(tensor.shape[-2:]) not in planes:
         return tensor
-    return tensor.repeat(*(1,) * (tensor.dim() - 2), 2, 2)
+    return tensor.repeat(*(1,) * (tensor.dim() - 2), *times)
 
 
 def _repeating(dim: int, length: int, size: int) -> Callable[[Tensor], Tensor]:
@@ -126,7 +128,7 @@ def _reads_elements(replay: Replay, larger: Losses) -> dict[tuple[str, str], boo
     scalars = by_component(larger)
     reads = {key: any(tensor.grad_fn in ancestors([scalar]) for tensor in grown) for key, scalar in scalars.items()}
     if not all(reads.values()):
-        original = by_component(replay.losses_on(replay.batch))
+        original = by_component(replay.with_graph)
         for key, scalar in scalars.items():
             reads[key] |= key in original and _reduced(scalar) > _reduced(original[key])
     return reads
