@@ -417,6 +417,19 @@ class Wavering:
 
 
 @dataclass(frozen=True)
+class Padding:
+    """What elements that the batch marks as ignored or padded are to a component that looks at what they mark."""
+
+    objective: str
+    component: str
+    mark: str  #: what marks them: "labels is -100", "ids ends in 0", "mask is 0", "beyond lengths"
+    share: float  #: of all positions
+    slope: float  #: gradient at an element of the output there, in parts of what it is elsewhere
+    value: float
+    appended: tuple[float, ...] = ()  #: with as many elements again, and with twice as many, all of them ignored
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -437,6 +450,7 @@ class Examination:
     optima: tuple[Optimum, ...] | None = None
     dependences: tuple[InputDependence, ...] | None = None
     waverings: tuple[Wavering, ...] | None = None
+    paddings: tuple[Padding, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

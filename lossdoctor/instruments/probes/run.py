@@ -17,6 +17,7 @@ from .edges import probe_edges
 from .half_precision import probe_half_precision
 from .loss_side import probe_loss_side
 from .optima import probe_optima
+from .padding import probe_padding
 from .replay import Replay
 from .tiling import probe_tiling
 from .totals import probe_totals
@@ -32,6 +33,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "optima": probe_optima,
     "dependences": probe_dependence,
     "waverings": probe_loss_side,
+    "paddings": probe_padding,
 }
 
 
