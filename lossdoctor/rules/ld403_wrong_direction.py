@@ -21,7 +21,7 @@ _DISTANCES = frozenset(
 ) | {"squared difference", "absolute difference", "norm of a difference"}
 
 #: Comparisons that are greatest there.
-_SIMILARITIES = frozenset({"cosine_similarity", "overlap"})
+_SIMILARITIES = frozenset({"cosine_similarity", "overlap", "overlap of boxes"})
 
 #: What a component has to lose between a wrong answer and the right one, in parts of its way from the prediction.
 _SIGNIFICANT = 0.05

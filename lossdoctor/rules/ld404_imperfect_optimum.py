@@ -46,8 +46,8 @@ class ImperfectOptimum(Rule):
     softmaxes (`level: operation`): with its teacher's logits the student has to be at the optimum. A teacher that is
     sharper than the student is a method, and left alone; so are constant floors and small regularizers.
 
-    Nor is a component judged whose value is another every time, for a dropout in its loss network (LD407): what is lower
-    beside the target may be so by chance.
+    Nor is a component judged that has another value every time, for a dropout in its loss network (LD407): what is
+    lower beside the target may be so by chance.
 
     Remedy: send prediction and target through the same operations; give the student the teacher's temperature.
 

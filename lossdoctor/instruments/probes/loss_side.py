@@ -110,7 +110,7 @@ class LossSide(TorchFunctionMode):
         return normalised
 
     def _is_trained_alike(self) -> bool:
-        """Whether the network is trained itself, or is an average of one that is: meant to use the batch's statistics."""
+        """Whether the network is meant to use the batch's statistics: it is trained, or the average of one that is."""
         trained = any(p.requires_grad for module in self._calls[:1] for p in module.parameters())
         return trained or self._is_average()
 
