@@ -98,6 +98,8 @@ class ObjectiveGradients:
     output_gramians: tuple[Matrix, ...] = ()  #: by batch, as a block's but of ∂L/∂output; zeros where L does not use it
     parameter_norms: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """Parameter -> ‖∂Lᵢ/∂θ‖ of every component, unweighted, mean over the batches; None without a gradient path."""
+    agreement: tuple[float | None, ...] = ()
+    """By component, the mean cosine between its gradients of any two batches; None where there are no two."""
     trains_elsewhere: tuple[str, ...] = ()
     """Components that are not attached, but have a gradient path to parameters outside the model: a criterion's own."""
 

@@ -29,6 +29,9 @@ from .tensors import tensors_in
 #: the next one is tried where the gradient overflows.
 FP16_SCALES = (2.0**16, 2.0**8, 1.0)
 
+#: How much of a gradient is kept to compare batches by: elements of so many parameters, the largest.
+SAMPLED_PARAMETERS, SAMPLED_ELEMENTS = 8, 2048
+
 #: What torch's errors during a backward mean, by words of their text: what is wrong, and what to do.
 _BACKWARD_ERRORS = {
     "backward through the graph a second time": (
@@ -60,6 +63,7 @@ class BatchGradients:
     output_gramian: Tensor  #: (K, K) float64 on the host
     attached: frozenset[str]
     trains_elsewhere: frozenset[str]
+    samples: Mapping[str, Tensor]  #: a part of every gradient, still on the device
     additivity_error: float | None = None
 
 
@@ -225,12 +229,40 @@ def _reduce(
             for name in differentiated
             if name not in attached and _reaches_parameters_outside(setup.model, components[name])
         ),
+        samples=dict(zip(differentiated, _samples(rows[:k], list(parameters.measured.values())), strict=True)),
         additivity_error=(
             _additivity_error(products[:count].sum(0), [_weight(setup, objective, name) for name in differentiated])
             if len(rows) > k
             else None
         ),
     )
+
+
+def _samples(rows: Sequence[Gradients], parameters: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Yield the same few elements of every gradient, zeros where there is none."""
+    largest = sorted(range(len(parameters)), key=lambda p: -parameters[p].numel())[:SAMPLED_PARAMETERS]
+    for row in rows:
+        samples = [_sample(row[p], parameters[p]) for p in largest]
+        device = samples[0].device if samples else None
+        yield torch.cat([sample.to(device) for sample in samples] or [torch.zeros(0)])
+
+
+def _sample(gradient: Tensor | None, parameter: Tensor) -> Tensor:
+    count = min(parameter.numel(), SAMPLED_ELEMENTS)
+    if gradient is None or gradient.layout != torch.strided or gradient.is_complex():
+        return torch.zeros(count, device=parameter.device)
+    return gradient.reshape(-1)[:: parameter.numel() // count][:count].float()
+
+
+def _agreement(samples: Sequence[Tensor]) -> float | None:
+    """Return the mean cosine between any two gradients, None where there are no two with a direction."""
+    exact = [sample.to("cpu", torch.float64) for sample in samples]
+    directions = [sample / norm for sample in exact if (norm := sample.norm()) > 0 and norm.isfinite()]
+    n = len(directions)
+    if n < 2:
+        return None
+    # ‖Σ u‖² = n + Σ cos over the pairs, in both orders
+    return float((torch.stack(directions).sum(0).square().sum() - n) / (n * (n - 1)))
 
 
 def _reaches_parameters_outside(model: nn.Module, scalar: Tensor) -> bool:
@@ -273,6 +305,9 @@ def _as_facts(
         additivity_error=batches[0].additivity_error,
         output_gramians=tuple(_spread(batch.output_gramian, batch.differentiated, names) for batch in batches),
         parameter_norms=_parameter_norms(parameters, names, batches),
+        agreement=tuple(
+            _agreement([batch.samples[name] for batch in batches if name in batch.samples]) for name in names
+        ),
         trains_elsewhere=tuple(
             name
             for name in names
