@@ -248,7 +248,7 @@ def _samples(rows: Sequence[Gradients], parameters: Sequence[Tensor]) -> Iterato
 
 
 def _sample(gradient: Tensor | None, parameter: Tensor) -> Tensor:
-    count = min(parameter.numel(), SAMPLED_ELEMENTS)
+    count = min(parameter.numel(), SAMPLED_ELEMENTS) or 1  # a parameter may have no elements
     if gradient is None or gradient.layout != torch.strided or gradient.is_complex():
         return torch.zeros(count, device=parameter.device)
     return gradient.reshape(-1)[:: parameter.numel() // count][:count].float()
