@@ -12,20 +12,16 @@ beside it. Notes alarm nobody and are left out of the alarms.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the zoo is a package of the tests
 
 from tests.zoo.cases import Case, all_cases
-from tests.zoo.run import Outcome, run
-
-PROCESSES = 2
+from tests.zoo.run import Outcome, run_all
 
 
 def main() -> None:
@@ -67,20 +63,6 @@ def selected(cases: Iterable[Case], only: argparse.Namespace) -> list[Case]:
         and (not only.domain or case.domain in only.domain)
         and (not only.code or (case.expects or "none") in only.code)
     ]
-
-
-def run_all(runs: Sequence[tuple[Case, str]]) -> list[Outcome]:
-    """Run variants side by side, in processes of one thread each."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, context, initializer=one_thread) as pool:
-        return list(pool.map(run, *zip(*runs, strict=True), chunksize=1)) if runs else []
-
-
-def one_thread() -> None:
-    """Keep the processes out of each other's way."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def print_recall(what: str, faulty: Sequence[Outcome], key: Callable[[Outcome], str]) -> None:

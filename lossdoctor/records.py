@@ -101,6 +101,8 @@ class ObjectiveGradients:
     output_gramians: tuple[Matrix, ...] = ()  #: by batch, as a block's but of ∂L/∂output; zeros where L does not use it
     parameter_norms: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """Parameter -> ‖∂Lᵢ/∂θ‖ of every component, unweighted, mean over the batches; None without a gradient path."""
+    agreement: tuple[float | None, ...] = ()
+    """By component, the mean cosine between its gradients of any two batches; None where there are no two."""
     trains_elsewhere: tuple[str, ...] = ()
     """Components that are not attached, but have a gradient path to parameters outside the model: a criterion's own."""
 
@@ -420,6 +422,19 @@ class Wavering:
 
 
 @dataclass(frozen=True)
+class Padding:
+    """What elements that the batch marks as ignored or padded are to a component that looks at what they mark."""
+
+    objective: str
+    component: str
+    mark: str  #: what marks them: "labels is -100", "ids ends in 0", "mask is 0", "beyond lengths"
+    share: float  #: of all positions
+    slope: float  #: gradient at an element of the output there, in parts of what it is elsewhere
+    value: float
+    appended: tuple[float, ...] = ()  #: with as many elements again, and with twice as many, all of them ignored
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything measured on one setup. An instrument that did not run is None and says why in `skipped`."""
 
@@ -440,6 +455,7 @@ class Examination:
     optima: tuple[Optimum, ...] | None = None
     dependences: tuple[InputDependence, ...] | None = None
     waverings: tuple[Wavering, ...] | None = None
+    paddings: tuple[Padding, ...] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)  #: instrument -> reason
 
 

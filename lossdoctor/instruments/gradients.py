@@ -31,6 +31,9 @@ from .tensors import tensors_in
 #: the next one is tried where the gradient overflows.
 FP16_SCALES = (2.0**16, 2.0**8, 1.0)
 
+#: How much of a gradient is kept to compare batches by: elements of so many parameters, the largest.
+SAMPLED_PARAMETERS, SAMPLED_ELEMENTS = 8, 2048
+
 #: What torch's errors during a backward mean, by words of their text: what is wrong, and what to do.
 _BACKWARD_ERRORS = {
     "backward through the graph a second time": (
@@ -57,6 +60,7 @@ class Products:
     gramians: Tensor  #: (inputs, scalars, scalars) float64 on the host
     reached: tuple[frozenset[int], ...]  #: for each scalar the inputs that it has a gradient path to
     values: Tensor  #: of the components
+    samples: tuple[Tensor, ...]  #: for each scalar a part of its gradient, still on the device
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class BatchGradients:
     output_gramian: Tensor  #: (K, K) float64 on the host
     attached: frozenset[str]
     trains_elsewhere: frozenset[str]
+    samples: Mapping[str, Tensor]  #: a part of every gradient, still on the device
     additivity_error: float | None = None
 
 
@@ -150,7 +155,8 @@ def _measure_batch(
         if check_additivity and scalars:
             scalars.append((f"the total of {name}", _total(setup, name, differentiable)))
         keep = [keep_graph or name != last or position < len(scalars) - 1 for position in range(len(scalars))]
-        products = _products(scalars, inputs, setup.precision, keep, as_vector(components).detach())
+        values, sampled = as_vector(components).detach(), _largest(list(parameters[name].measured.values()))
+        products = _products(scalars, inputs, setup.precision, keep, values, sampled)
         yield name, _reduce(setup, name, components, tuple(differentiable), products, parameters[name])
 
 
@@ -160,28 +166,41 @@ def _products(
     precision: str,
     keep: Sequence[bool],
     values: Tensor,
+    sampled: Sequence[int],
 ) -> Products:
     """Return what the gradients of scalars give, each with a label and whether its backward keeps the graph."""
     G = torch.zeros(len(inputs), len(scalars), len(scalars), dtype=torch.float64)
     reached: list[set[int]] = [set() for _ in scalars]
+    samples: list[dict[int, Tensor]] = [{} for _ in scalars]
+    for indices, rows in _by_segment(scalars, inputs, precision, keep):
+        G[indices], values = gramians(rows, values)
+        for k, row in enumerate(rows):
+            given = dict(zip(indices, row, strict=True))
+            reached[k].update(i for i, gradient in given.items() if gradient is not None)
+            samples[k].update({i: _sample(given[i], inputs[i]) for i in sampled if i in given})
+        del rows, row, given  # before those of the next segment, or the next batch, need the memory
+    joined = tuple(_joined([seen[i] for i in sampled]) for seen in samples)
+    return Products(G, tuple(map(frozenset, reached)), values, joined)
+
+
+def _by_segment(
+    scalars: Sequence[tuple[str, Tensor]], inputs: Sequence[Tensor], precision: str, keep: Sequence[bool]
+) -> Iterator[tuple[list[int], list[Gradients]]]:
+    """Yield, for every segment of the graph, which inputs lie in it and the gradients of all scalars by them."""
     tensors = [scalar for _, scalar in scalars]
     # An fp16 gradient is scaled as a whole.
     parts = [whole(tensors, inputs)] if precision == "fp16" else segments(tensors, inputs)
     crossing: list[Tensor | None] = [None] * len(scalars)
     for segment in parts if scalars else ():
-        wanted = segment.wanted(inputs)
         rows: list[Gradients] = []
         for k, (label, scalar) in enumerate(scalars):
             starts = segment.starts(k, scalar, crossing[k])
-            gradients = _differentiate(starts, wanted, label, precision, keep_graph=keep[k])
+            gradients = _differentiate(starts, segment.wanted(inputs), label, precision, keep_graph=keep[k])
             rows.append(gradients[: len(segment.inputs)])
             crossing[k] = gradients[-1] if segment.exit else None
-        indices = list(segment.inputs)
-        G[indices], values = gramians(rows, values)
-        for found, row in zip(reached, rows, strict=True):
-            found.update(i for i, gradient in zip(indices, row, strict=True) if gradient is not None)
-        del rows, row, gradients  # before those of the next segment, or the next batch, need the memory
-    return Products(G, tuple(map(frozenset, reached)), values)
+        del gradients
+        yield list(segment.inputs), rows
+        del rows
 
 
 def _total(setup: Setup, objective: str, components: Mapping[str, Tensor]) -> Tensor:
@@ -279,12 +298,42 @@ def _reduce(
             for name in differentiated
             if name not in attached and _reaches_parameters_outside(setup.model, components[name])
         ),
+        samples=dict(zip(differentiated, found.samples[:k], strict=True)),
         additivity_error=(
             _additivity_error(products[:count].sum(0), [_weight(setup, objective, name) for name in differentiated])
             if len(found.reached) > k
             else None
         ),
     )
+
+
+def _largest(parameters: Sequence[Tensor]) -> list[int]:
+    """Return which parameters are sampled: the same few for every component."""
+    return sorted(range(len(parameters)), key=lambda p: -parameters[p].numel())[:SAMPLED_PARAMETERS]
+
+
+def _joined(samples: Sequence[Tensor]) -> Tensor:
+    device = samples[0].device if samples else None
+    return torch.cat([sample.to(device) for sample in samples] or [torch.zeros(0)])
+
+
+def _sample(gradient: Tensor | None, parameter: Tensor) -> Tensor:
+    """Return a few elements of a gradient, zeros where there is none."""
+    count = min(parameter.numel(), SAMPLED_ELEMENTS) or 1  # a parameter may have no elements
+    if gradient is None or gradient.layout != torch.strided or gradient.is_complex():
+        return torch.zeros(count, device=parameter.device)
+    return gradient.reshape(-1)[:: parameter.numel() // count][:count].to(torch.float32, copy=True)
+
+
+def _agreement(samples: Sequence[Tensor]) -> float | None:
+    """Return the mean cosine between any two gradients, None where there are no two with a direction."""
+    exact = [sample.to("cpu", torch.float64) for sample in samples]
+    directions = [sample / norm for sample in exact if (norm := sample.norm()) > 0 and norm.isfinite()]
+    n = len(directions)
+    if n < 2:
+        return None
+    # ‖Σ u‖² = n + Σ cos over the pairs, in both orders
+    return float((torch.stack(directions).sum(0).square().sum() - n) / (n * (n - 1)))
 
 
 def _reaches_parameters_outside(model: nn.Module, scalar: Tensor) -> bool:
@@ -327,6 +376,9 @@ def _as_facts(
         additivity_error=batches[0].additivity_error,
         output_gramians=tuple(_spread(batch.output_gramian, batch.differentiated, names) for batch in batches),
         parameter_norms=_parameter_norms(parameters, names, batches),
+        agreement=tuple(
+            _agreement([batch.samples[name] for batch in batches if name in batch.samples]) for name in names
+        ),
         trains_elsewhere=tuple(
             name
             for name in names

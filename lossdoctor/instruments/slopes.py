@@ -5,6 +5,7 @@ Costs a backward per component through what lies between the comparison and the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ _FROM_A_MARGIN = frozenset({"sub", "subtract", "rsub", "neg", "negative"})
 
 #: Operations that are flat far away by themselves: a kernel exp(−d²), softplus(margin − d).
 _KERNELS = frozenset({"exp", "softplus", "sigmoid", "logsigmoid", "log_sigmoid", "logsumexp", "tanh"})
+
+#: Operations that take no more than the shape of what they are given: the labels of a GAN.
+_FILLED = re.compile(r"^(ones|zeros|full|rand|randn|randint|empty)_like$|^new_")
 
 #: How far slopes that are the same may be apart by rounding, in half precision.
 _ROUNDING = 2e-3
@@ -62,8 +66,12 @@ def has_target(event: Event) -> bool:
 
 def _is_detached(event: Event) -> bool:
     """Whether what something is compared with was detached from a graph: it is not given, but made by the model."""
-    history = (earlier for maker in event.targets for earlier in before(maker))
-    return any(earlier.severed and not earlier.no_grad for earlier in history)
+    history = (earlier for maker in event.targets for earlier in before(maker, unless=_is_filled))
+    return any(earlier.severed and not earlier.no_grad and not _is_filled(earlier) for earlier in history)
+
+
+def _is_filled(event: Event) -> bool:
+    return _FILLED.search(event.name) is not None
 
 
 def _bounded(history: Sequence[Event]) -> set[int]:

@@ -20,6 +20,7 @@ from torch.utils.hooks import RemovableHandle
 from ..records import Location
 from ..setup.user_code import calling_line
 from .autograd_graph import leaves
+from .box_overlaps import box_overlap_of, extreme_of
 from .comparisons import (
     ACTIVATIONS,
     ADDITIONS,
@@ -41,7 +42,7 @@ from .comparisons import (
 )
 from .conversions import conversion_of
 from .loss_networks import loss_network
-from .overlaps import overlap_of, product_of
+from .overlaps import DIVISIONS, overlap_of, product_of
 from .seen_operand import SeenOperand, can_be_seen, see, shape_of
 from .ssim_constants import Addition, addition_of, ssim_means
 
@@ -54,6 +55,9 @@ ORIGIN_DEPTH = 12
 #: The names of the operations by which images enter a pretrained network of the loss, or a conversion of colours. What
 #: enters there is worth knowing of data as well.
 LOSS_NETWORK, CONVERSION = "loss network", "color conversion"
+
+#: The name of the operation by which elements of a comparison are multiplied by data of another shape.
+WEIGHTED_LOSSES = "weighted losses"
 
 #: Frames between the user's code and the trace.
 _PLUMBING = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
@@ -106,6 +110,7 @@ class Event:
     sum_of: tuple[str, ...] = ()  #: components that are nothing but the sum of its elements
     difference: Difference | None = None
     product: tuple[Tensor, Tensor] | None = None  #: of a prediction and data, outside the model
+    extreme: tuple[Tensor, Tensor] | None = None  #: likewise, of which the less or the greater was taken
     addition: Addition | None = None  #: of a constant, outside the model
     converted: bool = False  #: it is a part of a conversion of colours, or comes after one
     elements: Elements | None = None
@@ -122,7 +127,7 @@ class Event:
         """Let go of the graph, whose saved tensors would otherwise live as long as the event."""
         self.inputs, self.severed, self.sides, self.targets = (), (), (), ()
         self.grad_fn = self.escaped = self.result = self.elements = None
-        self.difference = self.product = self.addition = None
+        self.difference = self.product = self.extreme = self.addition = None
 
 
 class LossTrace(TorchFunctionMode):
@@ -268,13 +273,19 @@ class LossTrace(TorchFunctionMode):
                 _reduce(maker.elements, event)
 
     def _recognize_by_hand(self, event: Event, args: tuple[Any, ...], inputs: Sequence[Tensor]) -> None:
-        """Note an activation of what are probabilities already, and an overlap of a prediction with data."""
+        """Note an activation of what are probabilities already, an overlap with data, and weights in another shape."""
         if event.name in ACTIVATIONS and event.inputs and _source(event.inputs[0]).name in PROBABILITIES:
             self._compare(event, event.name, {"input": inputs[0]}, {})
         event.addition = addition_of(event.name, args)
         event.product = product_of(event.name, list(inputs))
+        event.extreme = extreme_of(event.name, list(inputs))
         if overlap := overlap_of(event, self.maker):
             self._compare(event, "overlap", dict(zip(("input", "target"), overlap, strict=True)), {})
+        elif boxes := box_overlap_of(event):
+            self._compare(event, "overlap of boxes", dict(zip(("input", "target"), boxes, strict=True)), {})
+        elif _weighs_widened(event, inputs):
+            losses, weights = sorted(inputs, key=lambda tensor: not tensor.requires_grad)
+            self._compare(event, WEIGHTED_LOSSES, {"input": losses, "weight": weights}, {})
 
     def _recognize_entrance(self, event: Event, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Note images that enter a pretrained network of the loss, or a conversion of colours for the first time."""
@@ -430,6 +441,14 @@ def _is_widened(event: Event, inputs: Sequence[Tensor]) -> bool:
     """Whether the result has more elements than any of the inputs, which differ in their number of dimensions."""
     first, second = map(shape_of, inputs)
     return len(first) != len(second) and math.prod(event.result_shape) > max(math.prod(first), math.prod(second))
+
+
+def _weighs_widened(event: Event, inputs: Sequence[Tensor]) -> bool:
+    """Whether the elements of a comparison, with gradient, are multiplied by data and become more than both."""
+    if len(inputs) != 2 or event.name not in WEIGHTING | DIVISIONS or not _is_widened(event, inputs):
+        return False
+    mixed = inputs[0].requires_grad != inputs[1].requires_grad
+    return mixed and any(maker.elements is not None for maker in event.inputs)
 
 
 def _source(event: Event) -> Event:

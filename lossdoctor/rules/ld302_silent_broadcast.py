@@ -29,6 +29,9 @@ _LOSSES = frozenset(
 #: The same, written out.
 _BY_HAND = frozenset({"squared difference", "absolute difference"})
 
+#: Losses, one per sample, times a weight for each.
+_WEIGHTING = "weighted losses"
+
 Shape = tuple[int, ...]
 
 
@@ -54,11 +57,12 @@ class SilentBroadcast(Rule):
 
     Recognised by the shapes: the operands differ in their number of dimensions, the broadcast result has more elements
     than either, and without the dimensions of size 1 they fit element by element. The same happened one step earlier
-    where one of torch's losses gets [N, 1] and [N, N]: a reward of shape [N] was added to a value of [N, 1]. Left alone
-    are differences of all
-    pairs that are meant (as many dimensions on both sides, [N, 1, D] and [1, M, D]; two predictions; a tensor and
-    itself; pairs of vectors whose differences are used one by one), a target that is the same everywhere, and a map
-    per image added to one per pixel. A first batch of one sample hides it.
+    where one of torch's losses gets [N, 1] and [N, N]: a reward of shape [N] was added to a value of [N, 1]. And one
+    step later, where losses of shape [N] are multiplied by weights of shape [N, 1]: every loss gets the mean of all
+    weights, which no longer weigh anything. Left alone are differences of all pairs that are meant (as many dimensions
+    on both sides, [N, 1, D] and [1, M, D]; two predictions; a tensor and itself; pairs of vectors whose differences
+    are used one by one), a target that is the same everywhere, and a map per image added to one per pixel. A first
+    batch of one sample hides it.
 
     Remedy: give both sides one shape: squeeze(1) or view_as on the prediction, or unsqueeze(1) on the target.
     """
@@ -77,12 +81,18 @@ class SilentBroadcast(Rule):
     def _report(self, found: Occurrence[Broadcast]) -> Finding:
         cause = found.cause
         compared, meant = math.prod(cause.result), max(math.prod(cause.first), math.prod(cause.second))
+        shapes = f"{list(cause.first)} with {list(cause.second)}", f"which broadcasts them to {list(cause.result)}"
+        if cause.operation == _WEIGHTING:
+            says = f"{found.does('weigh')} losses by weights, {shapes[0]}, {shapes[1]}: {compared} products in "
+            says += f"place of {meant}, each loss by the weights of all the others"
+        else:
+            says = f"{found.does('compare')} {shapes[0]} in {cause.operation}, {shapes[1]}: {compared} differences in "
+            says += f"place of {meant}, each prediction against the targets of other samples"
+        if cause.spread is not None:
+            says += f"; a perfect prediction would have {2 * cause.spread:.3g}"
         return self.finding(
             found.components,
-            f"{found.does('compare')} {list(cause.first)} with {list(cause.second)} in {cause.operation}, which "
-            f"broadcasts them to {list(cause.result)}: {compared} differences in place of {meant}, "
-            "each prediction against the targets of other samples"
-            + (f"; a perfect prediction would have {2 * cause.spread:.3g}" if cause.spread is not None else ""),
+            says,
             objective=found.objective,
             evidence={
                 "operation": cause.operation,
@@ -102,7 +112,7 @@ def _accident(operation: Operation) -> Broadcast | None:
     if len(operation.operands) < 2:
         return None
     a, b = operation.operands[:2]
-    if operation.name not in _LOSSES and not _matches_by_hand(operation, a, b):
+    if operation.name not in _LOSSES | {_WEIGHTING} and not _matches_by_hand(operation, a, b):
         return None
     result = broadcast(a.shape, b.shape)
     if result is None or not _differ(a, b):

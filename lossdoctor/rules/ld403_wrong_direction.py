@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any, ClassVar
 
-from ..records import ComponentReport, Direction, Finding, Location, ObjectiveReport, Operation, Severity
+from ..records import ComponentReport, Direction, Finding, Location, ObjectiveReport, Operand, Operation, Severity
 from .base import Case, Rule
 
 #: Comparisons that are least where both sides agree.
@@ -21,7 +21,7 @@ _DISTANCES = frozenset(
 ) | {"squared difference", "absolute difference", "norm of a difference"}
 
 #: Comparisons that are greatest there.
-_SIMILARITIES = frozenset({"cosine_similarity", "overlap"})
+_SIMILARITIES = frozenset({"cosine_similarity", "overlap", "overlap of boxes"})
 
 #: What a component has to lose between a wrong answer and the right one, in parts of its way from the prediction.
 _SIGNIFICANT = 0.05
@@ -53,7 +53,8 @@ class WrongDirection(Rule):
 
     Left alone: what is pushed away only as far as a margin, or through a kernel that is flat far away (contrastive
     losses, hinges); what a number per sample in the batch decides, such as the advantages of a policy gradient; a
-    component that looks at several comparisons of which one is right; what is compared with a constant; what is pushed
+    component that looks at several comparisons of which one is right; what is compared with a constant, unless an
+    objective of several unlearns two of them, as a discriminator that takes real for fake; what is pushed
     away from a representation that the loss itself has detached while another component leads somewhere (diversity);
     and the adversary of another objective that learns the same target.
 
@@ -96,7 +97,8 @@ def _find(case: Case, objective: ObjectiveReport, component: ComponentReport) ->
     key = f"{objective.name}.{component.name}"
     compared = [operation for operation in case.operations(objective.name, component.name) if key in operation.slopes]
     given = [operation for operation in compared if not operation.slopes[key].detached]
-    if not all(_leads_away(operation, key, sign) for operation in given or compared):
+    leads_away = _pushes_away if _tells_apart_backwards(case, objective) else _leads_away
+    if not all(leads_away(operation, key, sign) for operation in given or compared):
         return None
     if given and all(operation.slopes[key].uniform for operation in given):
         return None if _is_adversary(case, given[0], objective) else _at_operation(given[0], key)
@@ -137,10 +139,38 @@ def _has_two_sides(operation: Operation) -> bool:
     return all(operand.overall.minimum < operand.overall.maximum for operand in operation.operands[:2])
 
 
+def _tells_apart_backwards(case: Case, objective: ObjectiveReport) -> bool:
+    """Whether an objective compares with several constants, as a discriminator with 1 and 0, and unlearns all of them.
+
+    A generator may be led away from one constant, what the discriminator says of its images.
+    """
+    compared = [
+        (operation, f"{objective.name}.{component.name}", _sign(component))
+        for component in objective.components
+        for operation in (case.operations(objective.name, component.name) if component.weight else ())
+        if f"{objective.name}.{component.name}" in operation.slopes
+    ]
+    given = [_given(operation) for operation, _, _ in compared]
+    constants = {operand.overall.minimum for operand in given if operand is not None and _is_constant(operand)}
+    return len(case.objectives) > 1 and len(constants) > 1 and all(_pushes_away(*each) for each in compared)
+
+
+def _given(operation: Operation) -> Operand | None:
+    return next((operand for operand in operation.operands[:2] if not operand.requires_grad), None)
+
+
+def _is_constant(operand: Operand) -> bool:
+    return operand.overall.minimum == operand.overall.maximum
+
+
 def _leads_away(operation: Operation, key: str, sign: float) -> bool:
+    given = _given(operation)
+    return given is not None and not _is_constant(given) and _pushes_away(operation, key, sign)
+
+
+def _pushes_away(operation: Operation, key: str, sign: float) -> bool:
     slope = operation.slopes[key]
-    given = next((operand for operand in operation.operands[:2] if not operand.requires_grad), None)
-    if given is None or given.overall.minimum == given.overall.maximum or slope.bounded:
+    if slope.bounded:
         return False
     if operation.name in _SIMILARITIES:
         return sign * slope.minimum > 0 and sign * slope.maximum > 0
@@ -149,13 +179,15 @@ def _leads_away(operation: Operation, key: str, sign: float) -> bool:
 
 def _is_adversary(case: Case, operation: Operation, objective: ObjectiveReport) -> bool:
     """Whether another objective learns what this one unlearns: two players, as in domain adaptation."""
-    given = next(operand.overall for operand in operation.operands[:2] if not operand.requires_grad)
+    given = next(operand for operand in operation.operands[:2] if not operand.requires_grad)
+    wanted = operation.operands[:2] if _is_constant(given) else (given,)  # a constant is the same for everybody
     for other in case.objectives:
         for component in other.components if other is not objective else ():
             key, sign = f"{other.name}.{component.name}", _sign(component)
             for rival in case.operations(other.name, component.name):
-                same = rival.name == operation.name and any(operand.overall == given for operand in rival.operands)
-                if same and key in rival.slopes and not _leads_away(rival, key, sign):
+                seen = [operand.overall for operand in rival.operands]
+                same = rival.name == operation.name and all(operand.overall in seen for operand in wanted)
+                if same and key in rival.slopes and not _pushes_away(rival, key, sign):
                     return True
     return False
 
@@ -200,5 +232,5 @@ def _prefers_wrong(direction: Direction, sign: float) -> bool:
 
 
 def _grows(way: list[float], wrong: list[float]) -> bool:
-    rises = all(before <= after for before, after in pairwise(way))
+    rises = len(way) > 1 and all(before <= after for before, after in pairwise(way))
     return rises and way[-1] - max(wrong) > _SIGNIFICANT * (way[-1] - way[0]) > 0

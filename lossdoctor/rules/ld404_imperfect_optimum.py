@@ -46,6 +46,9 @@ class ImperfectOptimum(Rule):
     softmaxes (`level: operation`): with its teacher's logits the student has to be at the optimum. A teacher that is
     sharper than the student is a method, and left alone; so are constant floors and small regularizers.
 
+    Nor is a component judged that has another value every time, for a dropout in its loss network (LD407): what is
+    lower beside the target may be so by chance.
+
     Remedy: send prediction and target through the same operations; give the student the teacher's temperature.
 
     Options: `least_gain` (0.05) of what lies between the target and another sample's; a tenth of it where more than
@@ -65,7 +68,11 @@ class ImperfectOptimum(Rule):
         """Yield a finding for every component that a perfect prediction does not minimise."""
         optima = (case.examination.optima or ()) if case.examination else ()
         for objective in case.objectives:
-            weights = {component.name: component.weight for component in objective.components if component.attached}
+            weights = {
+                component.name: component.weight
+                for component in objective.components
+                if component.attached and not _wavers(case, objective.name, component.name)
+            }
             reported = set[str]()
             for optimum in optima:
                 name = optimum.component
@@ -127,6 +134,12 @@ class ImperfectOptimum(Rule):
             else "Send prediction and target through the same operations before they are compared.",
             location=optimum.location or _location(case, optimum) or case.locate_component(name),
         )
+
+
+def _wavers(case: Case, objective: str, component: str) -> bool:
+    """Whether a component has several values for one prediction."""
+    waverings = (case.examination.waverings or ()) if case.examination else ()
+    return any((wavering.objective, wavering.component) == (objective, component) for wavering in waverings)
 
 
 def gain(optimum: Optimum, sign: float) -> float:

@@ -15,7 +15,7 @@ from lossdoctor import balance
 from lossdoctor.config.load import load_config
 from lossdoctor.errors import LossDoctorError
 from lossdoctor.instruments.gradients import GradientObserver, measure_gradients
-from lossdoctor.setup.build import open_setup
+from lossdoctor.setup.build import Setup, open_setup
 from lossdoctor.setup.loss import Losses
 
 from .independent import expect, owned_modules
@@ -451,3 +451,32 @@ def test_user_code_may_change_a_batch_in_place():
 
     setup = Case(lambda: nn.Linear(5, 5), step, vectors(1)).setup()
     assert measure_gradients(setup)[0].values == measure_gradients(setup)[0].values
+
+
+class TestAgreement:
+    """The mean cosine between the gradients of any two batches, against plain backwards."""
+
+    @staticmethod
+    def measured(batches, loss):
+        torch.manual_seed(0)
+        model = nn.Linear(3, 2)
+        run = lambda model, batch: Losses({"total": {"a": loss(model(batch)), "b": model(batch).mean()}})  # noqa: E731
+        (facts,) = measure_gradients(Setup(model, batches, run), check_additivity=False)
+        return model, facts.agreement
+
+    def test_is_the_mean_over_pairs(self):
+        batches = [torch.randn(4, 3) for _ in range(3)]
+        model, (found, _) = self.measured(batches, lambda y: y.square().mean())
+        rows = []
+        for batch in batches:
+            model.zero_grad()
+            model(batch).square().mean().backward()
+            rows.append(torch.cat([p.grad.flatten() for p in model.parameters()]).double())
+        pairs = [F.cosine_similarity(rows[i], rows[j], dim=0) for i, j in ((0, 1), (0, 2), (1, 2))]
+        assert found == pytest.approx(float(sum(pairs) / 3), abs=1e-6)
+
+    def test_no_direction_no_agreement(self):
+        _, (zero, other) = self.measured([torch.randn(4, 3)] * 2, lambda y: 0 * y.sum())
+        assert zero is None
+        assert other == pytest.approx(1.0)
+        assert self.measured([torch.randn(4, 3)], lambda y: y.sum())[1] == (None, None)

@@ -82,3 +82,9 @@ def test_what_the_loss_has_detached_is_known():
 def test_a_teacher_is_a_target():
     teacher = Scale().requires_grad_(False)
     assert slopes(lambda p, _: F.mse_loss(p, teacher(X)))["mse_loss"].minimum == 1
+
+
+@pytest.mark.parametrize("label", [torch.ones_like, lambda p: torch.full_like(p, 0.9), lambda p: p.new_zeros(p.shape)])
+def test_labels_in_the_shape_of_a_prediction_are_given(label):
+    assert not slopes(lambda p, t: F.mse_loss(p, label(p)))["mse_loss"].detached
+    assert slopes(lambda p, t: F.mse_loss(p, p.detach().roll(1, 0)))["mse_loss"].detached

@@ -17,6 +17,11 @@ def shapes(first, second, name="mse_loss", **arguments):
 
 
 class TestFires:
+    def test_losses_and_weights(self):
+        finding = the_finding("LD302", shapes((16,), (16, 1), "weighted losses", reduction="none"))
+        assert "weighs losses by weights, [16] with [16, 1]" in finding.message
+        assert "256 products in place of 16" in finding.message
+
     def test_a_column_against_a_row(self):
         finding = the_finding("LD302", shapes((16, 1), (16,)))
         assert finding.severity is Severity.ERROR

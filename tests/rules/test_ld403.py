@@ -36,6 +36,7 @@ DOWN, UP = Slope(-0.1, -0.1, uniform=True), Slope(0.1, 0.1, uniform=True)
         ("squared difference", DOWN, 1.0),
         ("kl_div", DOWN, 0.01),
         ("overlap", UP, 1.0),
+        ("overlap of boxes", UP, 1.0),
     ],
 )
 def test_wrong(name, slope, weight):
@@ -59,10 +60,58 @@ def test_wrong(name, slope, weight):
         compared("mse_loss", DOWN, other=("l1_loss", UP)),
         compared("triplet_margin_loss", DOWN),
         compared("mse_loss", DOWN, operands=(prediction(-1, 1), target(0, 0))),
+        compared("overlap of boxes", DOWN),
     ],
 )
 def test_right(right):
     assert check("LD403", right) == []
+
+
+REAL, FAKE = prediction(0.3, 0.6), prediction(0.4, 0.7)
+BCE, MINUS = Slope(1.0, 1.0, uniform=True), Slope(-1.0, -1.0, uniform=True)
+
+
+def players(d_real, d_fake, g_slope, wanted):
+    """Return a case of a discriminator with two components, and a generator that wants a label for its images."""
+    made = [
+        ("d.real", REAL, 1, d_real),
+        ("d.fake", FAKE, 0, d_fake),
+        ("g.adv", FAKE, wanted, g_slope),
+    ]
+    traced = [
+        replace(operation("binary_cross_entropy", side, target(label, label), of=of), slopes={of: slope})
+        for of, side, label, slope in made
+    ]
+    discriminator = gradients("d", real=(1.0, 1.0), fake=(1.0, 1.0))
+    return case(discriminator, gradients("g", adv=(1.0, 1.0)), operations=traced)
+
+
+def test_a_discriminator_that_takes_real_for_fake():
+    assert {f.components for f in check("LD403", players(MINUS, MINUS, BCE, 1))} == {("real",), ("fake",)}
+
+
+@pytest.mark.parametrize(("slope", "wanted"), [(BCE, 1), (MINUS, 0)])
+def test_a_generator_may_climb(slope, wanted):
+    """Non-saturating, and the minimax game as it stands in the paper."""
+    assert check("LD403", players(BCE, BCE, slope, wanted)) == []
+
+
+def test_domains_that_are_to_be_confused():
+    """The encoder unlearns both labels of the very predictions that the classifier learns them from."""
+    made = [
+        (of, REAL if label else FAKE, label, slope)
+        for of, slope in (("encoder", MINUS), ("domains", BCE))
+        for label in (0, 1)
+    ]
+    traced = [
+        replace(
+            operation("binary_cross_entropy", side, target(label, label), of=f"{of}.{'ab'[label]}"),
+            slopes={f"{of}.{'ab'[label]}": slope},
+        )
+        for of, side, label, slope in made
+    ]
+    objectives = (gradients(of, a=(1.0, 1.0), b=(1.0, 1.0)) for of in ("encoder", "domains"))
+    assert check("LD403", case(*objectives, operations=traced)) == []
 
 
 def answered(way, shuffled, weighed_by=None, weight=1.0, **more):

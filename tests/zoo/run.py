@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 import lossdoctor
@@ -13,6 +16,8 @@ from lossdoctor.config.load import load_config, parse_config
 from lossdoctor.records import Finding, Severity
 
 from .cases import Case
+
+PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -103,3 +108,17 @@ def run(case: Case, variant: str) -> Outcome:
     except Exception:
         return replace(outcome, crash=traceback.format_exc(), seconds=time.perf_counter() - started)
     return replace(outcome, findings=report.findings, seconds=time.perf_counter() - started)
+
+
+def run_all(runs: Sequence[tuple[Case, str]]) -> list[Outcome]:
+    """Run variants side by side, in processes of one thread each."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, context, initializer=_one_thread) as pool:
+        return list(pool.map(run, *zip(*runs, strict=True), chunksize=1)) if runs else []
+
+
+def _one_thread() -> None:
+    """Keep the processes out of each other's way."""
+    import torch
+
+    torch.set_num_threads(1)

@@ -89,7 +89,7 @@ class LossSide(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _drop(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not _drops(func, args, kwargs) or not self._is_loss(args[0]):
+        if not _drops(func, args, kwargs) or not self._is_loss(args[0]) or self._is_average():
             return func(*args, **kwargs)
         self._note("dropout")
         if self._seed is None:
@@ -112,14 +112,16 @@ class LossSide(TorchFunctionMode):
         return normalised
 
     def _is_trained_alike(self) -> bool:
-        """Whether the network is trained itself, or is a moving average of one that is, as in BYOL.
+        """Whether the network is meant to use the batch's statistics: it is trained, or the average of one that is."""
+        trained = any(p.requires_grad for module in self._calls[:1] for p in module.parameters())
+        return trained or self._is_average()
 
-        Both are meant to use the batch's statistics.
+    def _is_average(self) -> bool:
+        """Whether the network is a moving average of one that is trained, as in BYOL and Mean Teacher.
+
+        Its noise is part of the method.
         """
-        return any(
-            any(p.requires_grad for p in module.parameters()) or _shapes(module) in self._trained_shapes
-            for module in self._calls[:1]
-        )
+        return any(_shapes(module) in self._trained_shapes for module in self._calls[:1])
 
     def _is_loss(self, tensor: Tensor) -> bool:
         """Whether it is the loss that drops: a prediction, or something in a network; not noise on the input."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -144,15 +144,24 @@ class Replay:
         """
         with answering(self.setup.model, output) as calls:
             losses = self.setup.evaluate_on(self.batch if batch is None else batch, self.index)
-        if len(calls) != 1:
-            message = f"needs a model that is called once; the loss calls it {len(calls)} times"
-            raise NotApplicableError(message)
+        _called_once(calls)
         return losses
 
     def on_tensor(self, name: str, tensor: Tensor, batch: Batch | None = None) -> Losses:
         """Return what the loss gives where one tensor of the model's output is another; see `on_output`."""
         old = self.outputs[name]
         return self.on_output(changed(self.original.output, lambda part: tensor if part is old else part), batch)
+
+    def without_model(self, output: Any, batch: Batch) -> Losses:
+        """Return what the loss makes, with its graph, of an answer to a batch that the model itself might refuse.
+
+        Costs no forward of the model, so that random numbers drawn after it are others than those of the original.
+        Raises NotApplicableError where the model is not called once.
+        """
+        with standing_in(self.setup.model, output) as calls:
+            losses = self.setup.evaluate_on(batch, self.index)
+        _called_once(calls)
+        return losses
 
     def with_other_noise(self) -> Replay:
         """Return the same batch with other random numbers."""
@@ -180,6 +189,34 @@ def answering(model: nn.Module, output: Any) -> Iterator[list[Any]]:
         yield answers
     finally:
         hook.remove()
+
+
+@contextlib.contextmanager
+def standing_in(model: nn.Module, output: Any) -> Iterator[list[None]]:
+    """Call a function that returns `output` in place of the model's forward; yields a list with an entry per call."""
+    if isinstance(model, torch.jit.ScriptModule):
+        message = "needs a model whose forward can be replaced; a scripted one is compiled"
+        raise NotApplicableError(message)
+    calls: list[None] = []
+
+    def answer(*_args: Any, **_kwargs: Any) -> Any:
+        calls.append(None)
+        return output
+
+    own = model.__dict__.get("forward")  # what a user has put in place of the forward of the class
+    model.__dict__["forward"] = answer
+    try:
+        yield calls
+    finally:
+        del model.__dict__["forward"]
+        if own is not None:
+            model.__dict__["forward"] = own
+
+
+def _called_once(calls: Sequence[Any]) -> None:
+    if len(calls) != 1:
+        message = f"needs a model that is called once; the loss calls it {len(calls)} times"
+        raise NotApplicableError(message)
 
 
 def by_component(losses: Losses) -> dict[tuple[str, str], Tensor]:

@@ -17,6 +17,7 @@ from .edges import probe_edges
 from .half_precision import probe_half_precision
 from .loss_side import probe_loss_side, watch_loss_side
 from .optima import probe_optima
+from .padding import probe_padding
 from .replay import Replay, Watch
 from .teachers import watch_softmaxes
 from .tiling import probe_tiling
@@ -33,6 +34,7 @@ PROBES: Mapping[str, Callable[[Replay], Any]] = {
     "optima": probe_optima,
     "dependences": probe_dependence,
     "waverings": probe_loss_side,
+    "paddings": probe_padding,
 }
 
 #: What the probes want to see of the loss as it is.

@@ -148,7 +148,7 @@ def normalised_target(output, batch):
     y = batch[1]["regress"]
     return {
         "ce": F.cross_entropy(output["score"], batch[1]["label"]),
-        "ratio": ((output["regress"] + 0.5 - y) ** 2).mean() + (output["regress"] - y).abs().mean(),
+        "ratio": ((output["regress"] + 1 - y) ** 2).mean() + (output["regress"] - y).abs().mean(),
     }
 
 

@@ -52,15 +52,29 @@ def gradient_l1(a, b):
     return sum(F.l1_loss(a.diff(dim=d), b.diff(dim=d)) for d in (2, 3))
 
 
+def masked_gradient_l1(a, b, mask):
+    """Differences between two pixels that were both measured."""
+    terms = []
+    for d in (2, 3):
+        both = mask.narrow(d, 1, mask.shape[d] - 1) * mask.narrow(d, 0, mask.shape[d] - 1)
+        terms.append(((a.diff(dim=d) - b.diff(dim=d)).abs() * both).sum() / both.sum().clamp(min=1))
+    return sum(terms)
+
+
 def ok(out, batch):
     """Masked log-depth, depth gradients and a photometric term."""
     mask = (batch["depth"] > 0).float()
     log_error = (out["depth"].log() - batch["depth"].clamp(min=1e-3).log()).abs()
     return {
         "log_depth": (log_error * mask).sum() / mask.sum().clamp(min=1),
-        "edges": gradient_l1(out["depth"], batch["depth"]),
+        "edges": masked_gradient_l1(out["depth"], batch["depth"], mask),
         "rgb": F.l1_loss(out["rgb"], batch["input"]),
     }
+
+
+def edges_of_holes(out, batch):
+    """The depth gradients know nothing of the holes."""
+    return ok(out, batch) | {"edges": gradient_l1(out["depth"], batch["depth"])}
 
 
 class LogL1(nn.Module):

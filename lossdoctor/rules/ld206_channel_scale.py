@@ -1,0 +1,138 @@
+"""LD206: one channel of a comparison drowns the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar
+
+from ..records import Finding, Operand, Operation, Severity, Statistics
+from .base import Case, Rule, percent
+from .distances import data_side
+from .occurrences import Occurrence, is_whole, occurrences
+from .origins import came_through_layers
+
+#: Distances whose gradient grows with the difference. That of an absolute difference is the same in every unit.
+_SQUARES = frozenset({"mse_loss", "squared difference"})
+
+#: Spectra have bands of very different strength that are one quantity in one unit.
+_SPECTRA = frozenset({"stft", "rfft", "fft_rfft", "mel_scale", "MelScale"})
+
+
+@dataclass(frozen=True)
+class Drowned:
+    """Channels that hardly count beside others in one comparison."""
+
+    operation: str
+    small: tuple[int, ...]
+    large: tuple[int, ...]
+    share: float = field(compare=False)  #: of the gradient, of the small ones together
+    scales: tuple[float, float] = field(compare=False)  #: largest difference in the small ones, least in the large
+
+
+@dataclass(frozen=True)
+class ChannelScale(Rule):
+    """Inside one component some channels are in a unit so much larger that the others do not count.
+
+    Millimetres and a unit quaternion in one vector, a price beside a rate, degrees beside metres: the mean of squared
+    differences is that of the large channel, and its gradient, too. The component falls, and the small channels are
+    never learnt. No balance between components shows it, for it is one component.
+
+    Recognised in squared differences that count every element alike, along the second dimension, where the target is
+    data. The difference of a channel is estimated from the statistics of both sides (means and variances, which an
+    untrained prediction does not share with its target); channels whose target never changes are left out. Reported
+    where two groups of channels lie more than a factor of `gap` apart, and the smaller ones hold, together, less than
+    `least_share` of the gradient at the comparison. An absolute difference has the same gradient in every unit and is
+    left alone, as are features and teachers, the bands of a spectrum, and differences that are weighed by channel.
+
+    Remedy: scale every channel by its own standard deviation, on both sides, or make the heads components with a weight
+    of their own.
+
+    Options: `gap` (100) between the two groups, `least_share` (0.01), twice what starves a component (LD102).
+    """
+
+    code: ClassVar[str] = "LD206"
+    name: ClassVar[str] = "channel-scale"
+    severity: ClassVar[Severity] = Severity.WARNING
+    requires: ClassVar[tuple[str, ...]] = ("gradients", "operations")
+    explains: ClassVar[tuple[str, ...]] = ("LD101", "LD104")
+    overshadows: ClassVar[tuple[str, ...]] = ("LD102", "LD104")
+
+    gap: float = 100.0
+    least_share: float = 0.01
+
+    def check(self, case: Case) -> Iterator[Finding]:
+        """Yield a finding for every comparison of channels of which some drown the others."""
+        for found in occurrences(case, self._drowned):
+            yield self._report(found)
+
+    def _drowned(self, operation: Operation) -> Drowned | None:
+        scales = _scales(operation)
+        ordered = sorted(scales, key=lambda channel: scales[channel])
+        gaps = [scales[b] / scales[a] for a, b in pairwise(ordered)]
+        if not gaps or max(gaps) < self.gap:
+            return None
+        cut = gaps.index(max(gaps)) + 1
+        small, large = ordered[:cut], ordered[cut:]
+        norms = [math.hypot(*(scales[channel] for channel in group)) for group in (small, large)]
+        share = norms[0] / sum(norms)
+        if share >= self.least_share:
+            return None
+        bounds = scales[small[-1]], scales[large[0]]
+        return Drowned(operation.name, tuple(sorted(small)), tuple(sorted(large)), share, bounds)
+
+    def _report(self, found: Occurrence[Drowned]) -> Finding:
+        cause = found.cause
+        small, large = _channels(cause.small), _channels(cause.large)
+        return self.finding(
+            found.components,
+            f"{found.does('compare')} {large} and {small} in one {cause.operation}, with differences of "
+            f"{cause.scales[1]:.3g} and more beside {cause.scales[0]:.3g} and less: {small} get "
+            f"{percent(cause.share)} of its gradient",
+            objective=found.objective,
+            evidence={
+                "operation": cause.operation,
+                "small_channels": list(cause.small),
+                "large_channels": list(cause.large),
+                "share_of_the_small": cause.share,
+                "largest_difference_of_the_small": cause.scales[0],
+                "least_difference_of_the_large": cause.scales[1],
+            },
+            remedy="Divide every channel by its own standard deviation on both sides, or compare them in components "
+            "of their own, each with a weight.",
+            location=found.location,
+        )
+
+
+def _scales(operation: Operation) -> dict[int, float]:
+    """Return the root mean square of the difference in every channel whose target changes; nothing if it says nothing.
+
+    Of two sides that know nothing of each other variances add up.
+    """
+    data = data_side(operation)
+    if operation.name not in _SQUARES or not is_whole(operation) or data is None or _is_made(data):
+        return {}
+    prediction = next(operand for operand in operation.operands[:2] if operand is not data)
+    if not 1 < len(data.channels) == len(prediction.channels):
+        return {}
+    pairs = enumerate(zip(prediction.channels, data.channels, strict=True))
+    return {channel: _difference(p, t) for channel, (p, t) in pairs if t.minimum < t.maximum}
+
+
+def _difference(prediction: Statistics, target: Statistics) -> float:
+    return math.hypot(prediction.mean - target.mean, prediction.std, target.std)
+
+
+def _is_made(data: Operand) -> bool:
+    return came_through_layers(data) or any(name.removesuffix("()") in _SPECTRA for name in data.origin)
+
+
+def _channels(channels: tuple[int, ...]) -> str:
+    """Return channels as prose: "channel 3", "channels 0–2", "48 channels"."""
+    if len(channels) == 1:
+        return f"channel {channels[0]}"
+    if channels == tuple(range(channels[0], channels[-1] + 1)):
+        return f"channels {channels[0]}–{channels[-1]}"
+    return f"channels {', '.join(map(str, channels))}" if len(channels) < 6 else f"{len(channels)} channels"
