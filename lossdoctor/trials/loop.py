@@ -84,7 +84,9 @@ def run(
                     stopped = f"the total was not finite for {NON_FINITE_STEPS} steps in a row"
                     break
             _happen(events, step)
-        for event in events:
+        # Saving is the last event, and the first after an interruption: whoever interrupted may not wait, and the
+        # run that goes on has not seen what the others do now.
+        for event in reversed(events):
             if step not in event.steps:
                 event.act(step)
     return Outcome(step, stopped, tuple(curves(training)), time.perf_counter() - began)

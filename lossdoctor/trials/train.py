@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..config.schema import Config, TrialConfig
 from ..errors import LossDoctorError
-from ..run_folder import RunFolder
+from ..run_folder import STATE, RunFolder
 from ..setup.batches import target_of, to
 from ..setup.build import Setup
 from ..setup.device import random_state_kept, seed_everything
@@ -57,10 +57,11 @@ def train(
 def _train(setup: Setup, config: Config, folder: RunFolder, watch: TrainWatch, stop: Callable[[], str | None]) -> Trial:
     trial, split = config.trial, split_data(config, setup)
     metric = load_metric(trial.metric)
-    state = read_state(folder.file("state.pt"), config) if folder.file("state.pt").exists() else None
+    state = read_state(folder.file(STATE), config) if folder.file(STATE).exists() else None
     training = start_training(setup, trial, setup.batches[0])
     seed_everything(setup.seed)
     progress = restore(training, state) if state else Progress()
+    start = progress.step
     files = RunFiles(folder, config, training, progress)
     measured = replace(setup, batches=setup.batches[:MEASURED_BATCHES], mode="train")
     album = Album(replace(setup, batches=list(split.validation[:1]), mode="eval"), progress.stages)
@@ -76,8 +77,8 @@ def _train(setup: Setup, config: Config, folder: RunFolder, watch: TrainWatch, s
 
     outcome = run(
         training,
-        split.supply(progress.step * trial.accumulate),
-        start=progress.step,
+        split.supply(start * trial.accumulate),
+        start=start,
         events=[
             Event(measuring_steps(trial), measure),
             Event(validating_steps(trial), validate),
@@ -108,7 +109,7 @@ def _train(setup: Setup, config: Config, folder: RunFolder, watch: TrainWatch, s
         metrics=tuple(progress.metrics),
         outputs=outputs or None,
         input_effect=effect,
-        notes=tuple(_notes(split, progress.step if state else 0)),
+        notes=tuple(_notes(split, start)),
         skipped=skipped,
     )
 
