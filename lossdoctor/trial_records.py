@@ -12,7 +12,10 @@ Number = float | None
 
 @dataclass(frozen=True)
 class Curve:
-    """One objective over the steps of a run; values are those of the batch trained on. None is "not finite"."""
+    """One objective over the steps of a run; values are those of the batch trained on. None is "not finite".
+
+    Of checkpoints, the values are those of the same batches at each.
+    """
 
     objective: str
     steps: tuple[int, ...]  #: optimizer steps made before the values were taken
@@ -103,7 +106,7 @@ class Trial:
     """A short training run, or the same measurements on saved checkpoints."""
 
     kind: str  #: "overfit-batch", "train" or "checkpoints"
-    planned: int  #: steps
+    planned: int | None  #: steps; None for checkpoints
     steps: int  #: steps made
     stopped: str | None = None  #: why it ended before the planned steps
     from_checkpoint: bool = False

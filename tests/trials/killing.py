@@ -34,18 +34,18 @@ CONFIG = {
 }
 
 
-def run(folder, resume):
+def run(folder, resume=False):
     config = parse_config(CONFIG, HERE / "resumable.yaml")
     train(config, quick=True, output_dir=folder, resume=resume)
 
 
-def forked(action):
+def forked(action, *arguments):
     """Start an action in a process of its own."""
     child = os.fork()
     if child:
         return child
     try:
-        action()
+        action(*arguments)
         os._exit(0)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
@@ -62,19 +62,18 @@ def dying_at_a_file(folder, count, late):
 
     def replace_or_die(part, place):
         left[0] -= 1
-        if left[0] >= 0:
-            return replace(part, place)
-        if late:
+        if left[0] >= 0 or late:
             replace(part, place)
-        os.kill(os.getpid(), signal.SIGKILL)
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     Path.replace = replace_or_die
-    run(folder, resume=False)
+    run(folder)
 
 
 def killed_at_random(folder, moment):
     """Start a run, and kill it some time after it has taken the folder."""
-    child = forked(lambda: run(folder, resume=False))
+    child = forked(run, folder)
     while not (folder / "run.json").exists():
         time.sleep(0.001)
     time.sleep(moment)
@@ -103,20 +102,20 @@ def differing(folder, whole):
 def main(folder, kills, seed):
     dice, whole = random.Random(seed), folder / "whole"
     torch.set_num_threads(1)
-    assert status_of(forked(lambda: run(whole, resume=False))) == 0
+    assert status_of(forked(run, whole)) == 0
     seconds = (whole / "state.pt").stat().st_mtime - (whole / "run.json").stat().st_mtime
     for number in range(kills):
         path = folder / f"killed-{number}"
         if number % 2:
             count, late = dice.randrange(1, 60), dice.random() < 0.5
             how = f"file {count}, {'after' if late else 'before'}"
-            status = status_of(forked(lambda: dying_at_a_file(path, count, late)))
+            status = status_of(forked(dying_at_a_file, path, count, late))
         else:
             moment = dice.uniform(0, seconds)
             how = f"after {moment:.2f} s"
             status = killed_at_random(path, moment)
         step = torch.load(path / "state.pt", weights_only=True)["step"] if (path / "state.pt").exists() else 0
-        resumed = status_of(forked(lambda: run(path, resume=True)))
+        resumed = status_of(forked(run, path, True))
         seen = {
             "how": how,
             "status": status,

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from lossdoctor.config.load import parse_config
-from lossdoctor.errors import CheckpointError, LossDoctorError
-from lossdoctor.run_folder import FILES, RunFolder, claim_folder, open_folder
+from lossdoctor.run_folder import claim_folder, open_folder
 from lossdoctor.setup.build import open_setup
 from lossdoctor.trials.train import TrainWatch, train
 
