@@ -80,6 +80,7 @@ class ChannelColors:
     std: float  #: of all elements
     between_samples: float  #: standard deviation over the samples, averaged over the elements
     colorfulness: float | None  #: Hasler & Süsstrunk 2003, of pixels in [0, 255]; None for grey
+    rms: float | None = None  #: root mean square of all elements
 
 
 @dataclass(frozen=True)
