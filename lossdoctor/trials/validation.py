@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -40,7 +40,7 @@ def evaluate(setup: Setup, batches: Sequence[Batch], step: int, split: str, metr
 
     Images (output and target of one shape, in [0, 1]) have `psnr` in dB, the mean over the images, `ssim`, and in RGB
     `colorfulness`, that of the outputs over that of the targets. Every component is in its own unit, `objective.name`
-    where there are several objectives.
+    where there are several objectives, or a metric has that name.
     """
     judged = replace(setup, batches=list(batches), mode="eval")
     with preserved(setup.model):
@@ -51,11 +51,12 @@ def evaluate(setup: Setup, batches: Sequence[Batch], step: int, split: str, metr
 
 def _numbers(setup: Setup, index: int, metric: Metric | None) -> Iterator[tuple[str, float]]:
     losses = setup.evaluate(index)
-    if metric is not None:
-        yield from _own(metric, setup, index)
     target = target_of(setup.batches[index])
-    yield from _of_images(losses.output, to(target, setup.device) if isinstance(target, Tensor) else target)
-    yield from _of_components(losses)
+    metrics = dict(_own(metric, setup, index)) if metric is not None else {}
+    images = _of_images(losses.output, to(target, setup.device) if isinstance(target, Tensor) else target)
+    metrics |= {name: value for name, value in images if name not in metrics}
+    yield from metrics.items()
+    yield from _of_components(losses, metrics)
 
 
 def _own(metric: Metric, setup: Setup, index: int) -> Iterator[tuple[str, float]]:
@@ -83,10 +84,11 @@ def _of_images(output: Any, target: Any) -> Iterator[tuple[str, float]]:
         yield "colorfulness", float(colorfulness(seen).mean()) / float(colors)
 
 
-def _of_components(losses: Losses) -> Iterator[tuple[str, float]]:
+def _of_components(losses: Losses, taken: Collection[str]) -> Iterator[tuple[str, float]]:
     for objective, components in losses.objectives.items():
         for name, scalar in components.items():
-            yield name if len(losses.objectives) == 1 else f"{objective}.{name}", float(scalar.detach())
+            qualified = len(losses.objectives) > 1 or name in taken
+            yield f"{objective}.{name}" if qualified else name, float(scalar.detach())
 
 
 def _mean(values: Sequence[float]) -> Number:
