@@ -52,8 +52,12 @@ def overfit_batch(
     Every step starts from the same random state, so that dropout, sampled noise and time steps are the same: what is
     left is a function of the weights alone. The setup's own model is not touched.
 
-    Raises LossDoctorError where the batch does not exist, a step fails, or the folder cannot be written.
+    Raises LossDoctorError where the batch or the checkpoint to start from does not exist, a step fails, or the folder
+    cannot be written.
     """
+    if options.from_checkpoint and setup.checkpoint is None:
+        message = "--from-checkpoint: the config names no checkpoint to start from"
+        raise LossDoctorError(message, "Name one in model.checkpoint, and leave out --from-scratch.")
     if options.batch_index >= len(setup.batches):
         message = f"--batch-index {options.batch_index}: there are {len(setup.batches)} batches, counted from 0"
         raise LossDoctorError(message, "Measure more of them with --batches.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 
@@ -31,8 +32,10 @@ class RunFiles:
         self._write_weights("last.safetensors", step)
         table = render_metrics(tuple(curves(self.training)), tuple(self.progress.metrics))
         self.folder.write("metrics.csv", lambda path: path.write_text(table, encoding="utf-8"))
-        state = state_of(self.training, self.progress, self.config)
-        self.folder.write(STATE, lambda path: torch.save(state, path))
+        # By way of memory: torch reports a full disk as an error of its own, which nobody would know for one.
+        state = io.BytesIO()
+        torch.save(state_of(self.training, self.progress, self.config), state)
+        self.folder.write(STATE, lambda path: path.write_bytes(state.getbuffer()))
 
     def offer(self, step: int, score: float) -> None:
         """Write the weights as the best ones where none before had this score."""

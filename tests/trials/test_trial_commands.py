@@ -122,6 +122,30 @@ def test_time_may_be_limited(project):
     assert 0 < trial_of(result)["steps"] < 100000
 
 
+@pytest.mark.parametrize("command", ["overfit-batch", "train"])
+def test_no_time_at_all_is_a_run_without_steps(command, project):
+    result = call(command, "--format", "json", "--max-seconds", "0")
+    assert result.exit_code == 0, result.output
+    assert (trial_of(result)["steps"], trial_of(result)["stopped"]) == (0, "0 seconds were over")
+    if command == "train":
+        assert call("train", "--quiet", "--resume").exit_code == 0
+
+
+def test_a_full_disk_is_one_message_and_leaves_what_was_there(project, monkeypatch):
+    assert call("train", "--steps", "5").exit_code == 0
+    folder = project / "runs" / "config"
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    write_bytes = Path.write_bytes
+
+    def full(path, data):
+        write_bytes(path, data[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert refused(call("train", "--resume"), "cannot write", "No space left on device")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
 def test_errors_of_the_diagnosis_stop_a_training_unless_forced(project):
     write(project / "config.yaml", loss={"function": "resumable:detached"})
     result = call("train", "--quiet", "--format", "json")
@@ -160,6 +184,7 @@ def test_a_checkpoint_is_the_start_of_training_but_of_overfitting_only_when_aske
     assert first("train")[0] is True
     assert first("train", "--from-scratch")[0] is False
     assert first("overfit-batch", "--from-scratch") == fresh
+    assert refused(call("overfit-batch", "--from-scratch", "--from-checkpoint", "--overwrite"), "model.checkpoint")
 
 
 def test_a_folder_belongs_to_one_config_and_command(project):
