@@ -55,6 +55,7 @@ def overfit_batch(
     folder = claim_folder(_folder(loaded, output_dir), loaded.path, "overfit-batch", overwrite=overwrite)
 
     from .setup.build import open_setup
+    from .trials.loop import Watch
     from .trials.overfit import OverfitOptions, overfit_batch
     from .trials.stopping import stoppable
 
@@ -63,7 +64,8 @@ def overfit_batch(
         open_folder(folder, loaded.path, "overfit-batch", keep=False)
         options = OverfitOptions(batch_index, from_checkpoint)
         with stoppable(max_seconds) as stop:
-            trial = overfit_batch(setup, loaded, options, folder, watch=view.watch, stop=stop)
+            watch = Watch(view.watch, view.metrics.update)
+            trial = overfit_batch(setup, loaded, options, folder, watch=watch, stop=stop)
         report = _finish("overfit-batch", setup, inspection, trial, folder, started)
     return TrialResult(report, stop.signal)
 
@@ -92,8 +94,9 @@ def train(
     folder = claim_folder(_folder(loaded, output_dir), loaded.path, "train", overwrite=overwrite, resume=resume)
 
     from .setup.build import open_setup
+    from .trials.loop import Watch
     from .trials.stopping import stoppable
-    from .trials.train import TrainWatch, train
+    from .trials.train import train
 
     with open_setup(loaded) as setup:
         inspection = inspect_setup(setup, loaded, quick=quick, on_progress=view.on_progress)
@@ -102,7 +105,7 @@ def train(
             return TrialResult(replace(inspection.report, command="train"), refused=True)
         open_folder(folder, loaded.path, "train", keep=resume)
         with stoppable(max_seconds) as stop:
-            watch = TrainWatch(view.watch, view.metrics.update)
+            watch = Watch(view.watch, view.metrics.update)
             trial = train(setup, loaded, folder, watch=watch, stop=stop)
         report = _finish("train", setup, inspection, trial, folder, started)
     return TrialResult(report, stop.signal)

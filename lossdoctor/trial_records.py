@@ -52,7 +52,7 @@ class Evaluation:
     """Metrics of the model at one step."""
 
     step: int
-    split: str  #: "validation", or "training" where no data were kept apart
+    split: str  #: "validation", "training" where no data were kept apart, or "overfitted" for the one batch
     metrics: Mapping[str, Number]  #: psnr in dB, ssim, the user's own, and every component in its own unit
 
 

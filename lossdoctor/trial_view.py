@@ -53,6 +53,7 @@ def trial_view(*, quiet: bool) -> Iterator[TrialView]:
 
 class _Plain(TrialView):
     def watch(self, what: str, steps: int) -> Look:
+        self.metrics.clear()  # those of the run before
         every, shown = max(steps // PLAIN_LINES, 1), -1
 
         def look(step: int, curves: Sequence[Curve]) -> None:
@@ -77,6 +78,7 @@ class _InTerminal(TrialView):
         from rich.live import Live
 
         self._shown.close()  # what showed the stage before
+        self.metrics.clear()
         live = self._shown.enter_context(Live(console=Console(stderr=True), transient=True, auto_refresh=False))
         began = time.monotonic()
 

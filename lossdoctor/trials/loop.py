@@ -54,6 +54,14 @@ class Outcome:
 Look = Callable[[int, Sequence[Curve]], None]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Whom a trial tells what it does."""
+
+    run: Callable[[str, int], Look]  #: told what begins and how many steps it takes; returns whom to show the curves
+    metrics: Callable[[Mapping[str, Number]], None]
+
+
 def run(
     training: Training,
     batches: Iterable[Batch],

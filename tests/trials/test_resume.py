@@ -10,11 +10,12 @@ import torch
 from lossdoctor.config.load import parse_config
 from lossdoctor.run_folder import claim_folder, open_folder
 from lossdoctor.setup.build import open_setup
-from lossdoctor.trials.train import TrainWatch, train
+from lossdoctor.trials.loop import Watch
+from lossdoctor.trials.train import train
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "sample_data" / "photos"
-UNWATCHED = TrainWatch(lambda what, steps: lambda step, rows: None, lambda metrics: None)
+UNWATCHED = Watch(lambda what, steps: lambda step, rows: None, lambda metrics: None)
 
 PLAIN = {
     "model": {"target": "resumable:Net"},
