@@ -15,6 +15,7 @@ of the photographs. Pictures and curves of every run lie below the output folder
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
@@ -45,8 +46,10 @@ def run(config: str, optimizer: str, seed: int, steps: int, folder: Path) -> Eva
     result = train(
         SAMPLE / f"{config}.yaml", overrides=overrides, quick=True, force=True, output_dir=path, overwrite=True
     )
-    assert result.report.trial is not None
-    return result.report.trial.metrics[-1]
+    trial = result.report.trial
+    if trial is None or result.signal is not None:
+        sys.exit(f"{path}: the run was interrupted")
+    return trial.metrics[-1]
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .checkpoint_files import matching_files
 from .config.load import load_config, parse_config
 from .config.schema import Config
 from .inspection import environment, inspect_config, inspect_setup
@@ -27,6 +28,7 @@ def inspect(
     overrides: Sequence[str] = (),
     quick: bool = False,
     at_step: int | None = None,
+    checkpoints: Sequence[str] = (),
     on_progress: OnProgress = silent,
 ) -> Report:
     """Measure a composite loss on a few batches and diagnose it.
@@ -34,19 +36,22 @@ def inspect(
     `config` is the path of a config file, its content as a mapping, a loaded `Config`, or a `Setup` of live objects.
     `overrides` are `key.path=value` strings for a path. `quick` runs only the gradient and operand instruments. Weights
     that follow a schedule have their value at the optimizer step `at_step`, or at the end of the schedule.
+    `checkpoints` are patterns of files (`ckpt/*.safetensors`) saved during a training of the model: the report's
+    `trial.trajectory` has the measurement of each.
 
     Raises LossDoctorError, with a message that says what to do, where the setup cannot be built or measured. Model,
     gradients, modes and random generators are afterwards what they were before.
     """
+    files = matching_files(checkpoints)
     from .setup.build import Setup
 
     if isinstance(config, Setup):
-        return inspect_setup(config, quick=quick, on_progress=on_progress).report
+        return inspect_setup(config, quick=quick, checkpoints=files, on_progress=on_progress).report
     if isinstance(config, (str, Path)):
         config = load_config(config, overrides)
     elif not isinstance(config, Config):
         config = parse_config(config)
-    return inspect_config(config, quick=quick, at_step=at_step, on_progress=on_progress).report
+    return inspect_config(config, quick=quick, at_step=at_step, checkpoints=files, on_progress=on_progress).report
 
 
 def measure(

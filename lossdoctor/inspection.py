@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config.measured_names import check_measured_names
@@ -27,26 +29,44 @@ class Inspection:
 
 
 def inspect_config(
-    config: Config, *, quick: bool = False, at_step: int | None = None, on_progress: OnProgress = silent
+    config: Config,
+    *,
+    quick: bool = False,
+    at_step: int | None = None,
+    checkpoints: Sequence[Path] = (),
+    on_progress: OnProgress = silent,
 ) -> Inspection:
     """Build the setup of a config, measure it and judge it. Raises LossDoctorError as `api.inspect` does."""
     from .setup.build import open_setup
 
     with open_setup(config, at_step=at_step) as setup:
-        return inspect_setup(setup, config, quick=quick, on_progress=on_progress)
+        return inspect_setup(setup, config, quick=quick, checkpoints=checkpoints, on_progress=on_progress)
 
 
 def inspect_setup(
-    setup: Setup, config: Config | None = None, *, quick: bool = False, on_progress: OnProgress = silent
+    setup: Setup,
+    config: Config | None = None,
+    *,
+    quick: bool = False,
+    checkpoints: Sequence[Path] = (),
+    on_progress: OnProgress = silent,
 ) -> Inspection:
-    """Measure a setup and judge it, with the config that it was built from where there is one."""
+    """Measure a setup and judge it, with the config that it was built from where there is one.
+
+    `checkpoints` are measured as well, one after the other, and how the balance moves between them is judged.
+    """
     from .instruments.examine import examine
 
     started = time.perf_counter()
     examination = examine(setup, quick=quick, on_progress=on_progress)
     if config is not None and examination.gradients is not None:
         check_measured_names(config, {objective.name: objective.components for objective in examination.gradients})
-    case = Case(config=config, examination=examination)
+    trial = None
+    if checkpoints:
+        from .trials.checkpoints import measure_checkpoints
+
+        trial = measure_checkpoints(setup, checkpoints, on_progress=on_progress)
+    case = Case(config=config, examination=examination, trial=trial)
     report = build_report(
         case,
         command="inspect",

@@ -1,4 +1,4 @@
-"""The folder of a run: which config it belongs to, and files that are whole or not there."""
+"""The folder of a run: which config and command it belongs to, and files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from .errors import LossDoctorError
 #: Remembers whose folder it is.
 OWNER = "run.json"
 
+#: What a run goes on from.
+STATE = "state.pt"
+
 #: All that is ever written into it, the events of TensorBoard aside.
 FILES = (
     OWNER,
@@ -19,13 +22,21 @@ FILES = (
     "metrics.csv",
     "last.safetensors",
     "best.safetensors",
-    "state.pt",
+    STATE,
     "samples.png",
     "curves.png",
 )
 
 #: Of a file that is being written.
 PARTIAL = ".part"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose run a folder holds."""
+
+    config: str  #: absolute path of the config
+    command: str
 
 
 @dataclass(frozen=True)
@@ -64,62 +75,76 @@ def default_folder(config: Path) -> Path:
     return Path("runs") / config.stem
 
 
-def claim_folder(path: Path, config: Path, *, overwrite: bool, resume: bool = False) -> RunFolder:
-    """Return the folder of a run, ready to be opened. Nothing is written yet.
+def claim_folder(path: Path, config: Path, command: str, *, overwrite: bool, resume: bool = False) -> RunFolder:
+    """Return the folder of a command's run, ready to be opened. Nothing is written yet.
 
-    Raises LossDoctorError for a folder that holds something else, another config's run, or a run of its own that is
-    neither to be resumed nor overwritten; and for a run to resume that is not there.
+    Raises LossDoctorError for a folder that holds something else, the run of another config or command, or a run of its
+    own that is neither to be resumed nor overwritten; and for a run to resume that is not there.
     """
+    if resume and overwrite:
+        message = "a run cannot be resumed and overwritten at once"
+        raise LossDoctorError(message, "Leave out --overwrite to go on with it, or --resume to start again.")
     if path.exists() and not path.is_dir():
         message = f"{path} is a file, not a folder"
         raise LossDoctorError(message, "Name another folder with --output-dir.")
     owner = _owner(path)
     if owner is None:
         _refuse_foreign(path, resume=resume, overwrite=overwrite)
-    elif owner != str(config.resolve()) and not overwrite:
-        message = f"{path} holds a run of another config: {owner}"
-        raise LossDoctorError(message, "Name another folder with --output-dir, or replace that run with --overwrite.")
-    elif not (overwrite or resume):
-        message = f"{path} holds a run of this config already"
-        raise LossDoctorError(
-            message, "Go on with it by `train --resume`, replace it with --overwrite, or name another --output-dir."
-        )
+    elif not overwrite:
+        _refuse_owned(path, owner, Owner(str(config.resolve()), command), resume=resume)
     return RunFolder(path)
 
 
-def open_folder(folder: RunFolder, config: Path, *, keep: bool) -> None:
+def open_folder(folder: RunFolder, config: Path, command: str, *, keep: bool) -> None:
     """Make the folder and write down whose it is; remove what is left of an earlier run, or `keep` it to go on.
 
     Raises LossDoctorError where the folder cannot be written.
     """
+    # The state goes first and the owner stays until another takes its place: a process that dies on the way leaves
+    # a run of nobody's less than one that goes on with what was to be replaced.
+    removed = () if keep else (STATE, *(name for name in FILES if name not in (STATE, OWNER)))
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            folder.file(name + PARTIAL).unlink(missing_ok=True)
-            if not keep:
-                folder.file(name).unlink(missing_ok=True)
+        for name in (*(name + PARTIAL for name in FILES), *removed):
+            folder.file(name).unlink(missing_ok=True)
         for events in folder.path.glob("events.out.tfevents.*") if not keep else ():
             events.unlink()
     except OSError as error:
         message = f"cannot write into {folder.path}: {error.strerror or error}"
         raise LossDoctorError(message, "Name another folder with --output-dir.") from error
-    text = json.dumps({"config": str(config.resolve())}, ensure_ascii=True)
+    text = json.dumps({"config": str(config.resolve()), "command": command}, ensure_ascii=True)
     folder.write(OWNER, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _owner(path: Path) -> str | None:
-    """Return the config that a folder belongs to; None for a folder that is no run's."""
+def _owner(path: Path) -> Owner | None:
+    """Return whose run a folder holds; None for a folder that is no run's."""
     try:
         owner = json.loads((path / OWNER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Owner(str(owner["config"]), str(owner["command"]))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return owner.get("config") if isinstance(owner, dict) else None
+
+
+def _refuse_owned(path: Path, found: Owner, wanted: Owner, *, resume: bool) -> None:
+    """Raise LossDoctorError unless the run found is the one to resume."""
+    if found.config != wanted.config:
+        message = f"{path} holds a run of another config: {found.config}"
+    elif found.command != wanted.command:
+        message = f"{path} holds a run of {found.command}"
+    elif resume:
+        return
+    else:
+        message = f"{path} holds a run of this config already"
+        go_on = "Go on with it by --resume, replace it" if found.command == "train" else "Replace it"
+        raise LossDoctorError(message, f"{go_on} with --overwrite, or name another folder with --output-dir.")
+    raise LossDoctorError(message, "Name another folder with --output-dir, or replace that run with --overwrite.")
 
 
 def _refuse_foreign(path: Path, *, resume: bool, overwrite: bool) -> None:
     if resume:
         message = f"{path} holds no run to resume"
         raise LossDoctorError(message, "Leave out --resume to start one, or name its folder with --output-dir.")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
+    begun = {name + PARTIAL for name in FILES}  # all that a run leaves that died at once
+    if path.is_dir() and not overwrite and any(file.name not in begun for file in path.iterdir()):
         message = f"{path} is not empty, and holds no run"
         raise LossDoctorError(message, "Name another folder with --output-dir, or write into it with --overwrite.")

@@ -15,7 +15,7 @@ from .records import Report, Severity
 from .report import build_report
 from .reports import render_json
 from .reports.curves_png import draw_curves
-from .run_folder import RunFolder, claim_folder, default_folder, open_folder
+from .run_folder import STATE, RunFolder, claim_folder, default_folder, open_folder
 from .trial_records import Trial
 from .trial_view import TrialView
 
@@ -51,18 +51,21 @@ def overfit_batch(
 
     Raises LossDoctorError where the setup cannot be built, measured or trained, or the folder cannot be used.
     """
+    loaded, view, started = _loaded(config, overrides), view or TrialView(), time.perf_counter()
+    folder = claim_folder(_folder(loaded, output_dir), loaded.path, "overfit-batch", overwrite=overwrite)
+
     from .setup.build import open_setup
+    from .trials.loop import Watch
     from .trials.overfit import OverfitOptions, overfit_batch
     from .trials.stopping import stoppable
 
-    loaded, view, started = _loaded(config, overrides), view or TrialView(), time.perf_counter()
-    folder = claim_folder(_folder(loaded, output_dir), loaded.path, overwrite=overwrite)
     with open_setup(loaded) as setup:
         inspection = inspect_setup(setup, loaded, quick=quick, on_progress=view.on_progress)
-        open_folder(folder, loaded.path, keep=False)
+        open_folder(folder, loaded.path, "overfit-batch", keep=False)
         options = OverfitOptions(batch_index, from_checkpoint)
         with stoppable(max_seconds) as stop:
-            trial = overfit_batch(setup, loaded, options, folder, watch=view.watch, stop=stop)
+            watch = Watch(view.watch, view.metrics.update)
+            trial = overfit_batch(setup, loaded, options, folder, watch=watch, stop=stop)
         report = _finish("overfit-batch", setup, inspection, trial, folder, started)
     return TrialResult(report, stop.signal)
 
@@ -87,20 +90,22 @@ def train(
 
     Raises LossDoctorError where the setup cannot be built, measured or trained, or the folder cannot be used.
     """
-    from .setup.build import open_setup
-    from .trials.stopping import stoppable
-    from .trials.train import TrainWatch, train
-
     loaded, view, started = _loaded(config, overrides), view or TrialView(), time.perf_counter()
-    folder = claim_folder(_folder(loaded, output_dir), loaded.path, overwrite=overwrite, resume=resume)
+    folder = claim_folder(_folder(loaded, output_dir), loaded.path, "train", overwrite=overwrite, resume=resume)
+
+    from .setup.build import open_setup
+    from .trials.loop import Watch
+    from .trials.stopping import stoppable
+    from .trials.train import train
+
     with open_setup(loaded) as setup:
         inspection = inspect_setup(setup, loaded, quick=quick, on_progress=view.on_progress)
-        passed = force or (resume and folder.file("state.pt").exists())
+        passed = force or (resume and folder.file(STATE).exists())
         if not passed and any(finding.severity is Severity.ERROR for finding in inspection.report.findings):
             return TrialResult(replace(inspection.report, command="train"), refused=True)
-        open_folder(folder, loaded.path, keep=resume)
+        open_folder(folder, loaded.path, "train", keep=resume)
         with stoppable(max_seconds) as stop:
-            watch = TrainWatch(view.watch, view.metrics.update)
+            watch = Watch(view.watch, view.metrics.update)
             trial = train(setup, loaded, folder, watch=watch, stop=stop)
         report = _finish("train", setup, inspection, trial, folder, started)
     return TrialResult(report, stop.signal)

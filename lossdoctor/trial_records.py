@@ -12,7 +12,10 @@ Number = float | None
 
 @dataclass(frozen=True)
 class Curve:
-    """One objective over the steps of a run; values are those of the batch trained on. None is "not finite"."""
+    """One objective over the steps of a run; values are those of the batch trained on. None is "not finite".
+
+    Of checkpoints, the values are those of the same batches at each.
+    """
 
     objective: str
     steps: tuple[int, ...]  #: optimizer steps made before the values were taken
@@ -49,7 +52,7 @@ class Evaluation:
     """Metrics of the model at one step."""
 
     step: int
-    split: str  #: "validation", or "training" where no data were kept apart
+    split: str  #: "validation", "training" where no data were kept apart, or "overfitted" for the one batch
     metrics: Mapping[str, Number]  #: psnr in dB, ssim, the user's own, and every component in its own unit
 
 
@@ -77,6 +80,7 @@ class ChannelColors:
     std: float  #: of all elements
     between_samples: float  #: standard deviation over the samples, averaged over the elements
     colorfulness: float | None  #: Hasler & Süsstrunk 2003, of pixels in [0, 255]; None for grey
+    rms: float | None = None  #: root mean square of all elements
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Trial:
     """A short training run, or the same measurements on saved checkpoints."""
 
     kind: str  #: "overfit-batch", "train" or "checkpoints"
-    planned: int  #: steps
+    planned: int | None  #: steps; None for checkpoints
     steps: int  #: steps made
     stopped: str | None = None  #: why it ended before the planned steps
     from_checkpoint: bool = False

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 from .printable import printable
 from .progress import OnProgress, progress, silent
 from .reports.number_format import number
+from .trial_records import Curve, Number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-#: Values by component, one mapping per step.
-Rows = Sequence[Mapping[str, float]]
-
-#: Takes the steps made, and by objective the values so far.
-Look = Callable[[int, Mapping[str, Rows]], None]
+#: Takes the steps made, and the curve of every objective so far.
+Look = Callable[[int, Sequence[Curve]], None]
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 32  #: characters of a sparkline
@@ -37,7 +35,7 @@ class TrialView:
 
     def watch(self, what: str, steps: int) -> Look:  # noqa: ARG002 - for those that show something
         """Announce a run of so many steps; return what to call as it goes on."""
-        return lambda _step, _rows: None
+        return lambda _step, _curves: None
 
 
 @contextlib.contextmanager
@@ -55,13 +53,14 @@ def trial_view(*, quiet: bool) -> Iterator[TrialView]:
 
 class _Plain(TrialView):
     def watch(self, what: str, steps: int) -> Look:
+        self.metrics.clear()  # those of the run before
         every, shown = max(steps // PLAIN_LINES, 1), -1
 
-        def look(step: int, rows: Mapping[str, Rows]) -> None:
+        def look(step: int, curves: Sequence[Curve]) -> None:
             nonlocal shown
             if step // every > shown or step == steps:
                 shown = step // every
-                numbers = [f"{printable(name)} {number(series[-1])}" for name, series in _latest(rows)]
+                numbers = [f"{printable(name)} {number(series[-1])}" for name, series in _series(curves)]
                 numbers += [f"{printable(name)} {number(value)}" for name, value in self.metrics.items()]
                 with contextlib.suppress(OSError):  # nobody reads it any more
                     print(f"{what}, step {step}/{steps}: {', '.join(numbers)}", file=sys.stderr, flush=True)
@@ -79,40 +78,48 @@ class _InTerminal(TrialView):
         from rich.live import Live
 
         self._shown.close()  # what showed the stage before
+        self.metrics.clear()
         live = self._shown.enter_context(Live(console=Console(stderr=True), transient=True, auto_refresh=False))
         began = time.monotonic()
 
-        def look(step: int, rows: Mapping[str, Rows]) -> None:
-            left = (time.monotonic() - began) / max(step, 1) * (steps - step)
+        first: int | None = None  #: a run that is resumed does not begin at 0
+
+        def look(step: int, curves: Sequence[Curve]) -> None:
+            nonlocal first
+            if first is None:
+                first = step - 1
+            left = (time.monotonic() - began) / (step - first) * (steps - step)
             title = f"{what}: step {step} of {steps}, {left:.0f} s left"
-            live.update(_table(title, rows, self.metrics), refresh=True)
+            live.update(_table(title, curves, self.metrics), refresh=True)
 
         return look
 
 
-def _table(title: str, rows: Mapping[str, Rows], metrics: Mapping[str, float | None]) -> RenderableType:
+def _table(title: str, curves: Sequence[Curve], metrics: Mapping[str, float | None]) -> RenderableType:
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
-    grid.title, grid.title_justify = Text(title, style="bold"), "left"
-    for name, series in _latest(rows):
+    for name, series in _series(curves):
         grid.add_row(Text(printable(name)), Text(sparkline(series)), Text(number(series[-1])))
     for name, value in metrics.items():
         grid.add_row(Text(printable(name)), "", Text(number(value)))
-    return grid
+    return Group(Text(title, style="bold"), grid)
 
 
-def _latest(rows: Mapping[str, Rows]) -> Iterator[tuple[str, Sequence[float]]]:
-    """Yield the series of every component, named with its objective where there are several."""
-    for objective, own in rows.items():
-        for name in dict.fromkeys(name for row in own for name in row):
-            series = [row[name] for row in own if name in row]
-            yield name if len(rows) == 1 else f"{objective}.{name}", series
+def _series(curves: Sequence[Curve]) -> Iterator[tuple[str, Sequence[Number]]]:
+    """Yield the total and every component of every objective, named with it where there are several."""
+    for curve in curves:
+        prefix = f"{curve.objective}." if len(curves) > 1 else ""
+        yield f"{curve.objective}" if prefix else "total", curve.total
+        for name, series in curve.components.items():
+            yield prefix + name, series
 
 
-def sparkline(series: Sequence[float], width: int = WIDTH) -> str:
+def sparkline(numbers: Sequence[Number], width: int = WIDTH) -> str:
     """Return a series as `width` block characters at most, means of equal parts, from its least to its greatest."""
+    series = [math.nan if value is None else value for value in numbers]
     parts = min(width, len(series))
     edges = [round(k * len(series) / parts) for k in range(parts + 1)] if parts else []
     means = [_mean(series[a:b]) for a, b in itertools.pairwise(edges)]

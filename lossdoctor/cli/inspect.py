@@ -45,6 +45,16 @@ WriteShares = Annotated[
     ),
 ]
 
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoints",
+        metavar="PATTERN",
+        help="Measure saved checkpoints as well, one after the other: 'ckpt/*.safetensors', in quotes; repeatable.",
+        rich_help_panel="Measuring",
+    ),
+]
+
 
 @app.command()
 def inspect(
@@ -57,6 +67,7 @@ def inspect(
     set_: Set = None,
     from_scratch: FromScratch = False,
     at_step: AtStep = None,
+    checkpoints: Checkpoints = None,
     quick: Quick = False,
     select: Select = None,
     ignore: Ignore = None,
@@ -91,6 +102,7 @@ def inspect(
                 overrides=overrides,
                 quick=quick,
                 at_step=at_step,
+                checkpoints=checkpoints or (),
                 on_progress=on_progress,
             )
         with writing_explained():

@@ -11,9 +11,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from ..trial_records import ComponentVerdict, Evaluation, Trial
+from ..records import ObjectiveReport
+from ..trial_records import ComponentVerdict, Evaluation, TrajectoryPoint, Trial
 from . import rich_style as style
 from .number_format import number, percent
+from .summary import plural
 
 Point = TypeVar("Point")
 
@@ -29,7 +31,7 @@ def trial_sections(trial: Trial) -> Iterator[RenderableType]:
     if trial.verdicts:
         yield _verdicts(trial)
     if len(trial.trajectory) > 1:
-        yield _shares(trial)
+        yield _balance(trial)
     if trial.metrics:
         yield _metrics(trial.metrics)
     for note in trial.notes:
@@ -40,7 +42,7 @@ def trial_sections(trial: Trial) -> Iterator[RenderableType]:
 
 def _headline(trial: Trial) -> str:
     if trial.kind == "checkpoints":
-        return f"{len(trial.trajectory)} checkpoints"
+        return plural(len(trial.trajectory), "checkpoint")
     origin = "the checkpoint" if trial.from_checkpoint else "fresh weights"
     steps = f"{trial.steps} of {trial.planned} steps" if trial.stopped else f"{trial.steps} steps"
     ending = f"; {trial.stopped}" if trial.stopped else ""
@@ -88,20 +90,33 @@ def _control(verdict: ComponentVerdict) -> str:
     return number(verdict.control) + (" !" if verdict.input_used is False else "")
 
 
-def _shares(trial: Trial) -> Table:
+def _balance(trial: Trial) -> Table:
+    """Return the gradient shares over the steps, with the value and the gradient norm of every total below them."""
     points = _spread(trial.trajectory)
-    table = _table("gradient share", *(point.source or f"step {point.step}" for point in points))
-    first = points[0]
-    for objective in first.objectives:
+    table = _table("gradient share", *map(_moment, points))
+    several = len(points[0].objectives) > 1
+    for objective in points[0].objectives:
+        reports = [point.objective(objective.name) for point in points]
+        prefix = f"{objective.name}." if several else ""
         for component in objective.components:
-            own = [point.objective(objective.name) for point in points]
-            shares = [
-                next((c.grad_share for c in report.components if c.name == component.name), None) if report else None
-                for report in own
-            ]
-            name = component.name if len(first.objectives) == 1 else f"{objective.name}.{component.name}"
-            table.add_row(Text(name), *map(percent, shares))
+            table.add_row(
+                Text(prefix + component.name), *(percent(_share(report, component.name)) for report in reports)
+            )
+        totals = {
+            objective.name: [report.value if report else None for report in reports],
+            "gradient norm": [report.grad_norm if report else None for report in reports],
+        }
+        for name, values in totals.items():
+            table.add_row(Text(name), *map(number, values), style=style.LABEL)
     return table
+
+
+def _moment(point: TrajectoryPoint) -> str:
+    return PurePath(point.source).stem if point.source else f"step {point.step}"
+
+
+def _share(report: ObjectiveReport | None, component: str) -> float | None:
+    return next((c.grad_share for c in report.components if c.name == component), None) if report else None
 
 
 def _metrics(metrics: Sequence[Evaluation]) -> Table:

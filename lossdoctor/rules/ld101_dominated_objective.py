@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
-from .base import Case, Rule, percent
+from .base import Case, Rule, listing, percent
+from .courses import Course, courses
 from .shares import Standing, standings
 
 
@@ -24,6 +25,11 @@ class DominatedObjective(Rule):
     detector may have gradient ratios of several hundred at the start. It becomes an error where a declared weight,
     at least 1000 times the others', is the cause: with the largest of the other weights instead, the component would
     no longer dominate. Of two weights so far apart, the one further from 1 is the odd one.
+
+    Where a trial or a series of checkpoints was measured, a balance that holds at the start and is lost later is a
+    warning too: at the last two measurements one component dominates, while another has not lost half of its value
+    since the first. The gradient of a component that has been learned vanishes, and that is no fault. Objectives that
+    play against each other (GANs) are left out.
 
     Remedy: find out why (unit, reduction, range). If nothing is wrong, bring the weight down, or declare what you
     intend in `loss.shares`.
@@ -46,10 +52,18 @@ class DominatedObjective(Rule):
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for the component that dominates an objective."""
-        for gradients in case.gradients:
-            for standing in standings(case, gradients):
-                if standing.share >= self.warning_share:
-                    yield self._judge(case, standing)
+        found = [
+            standing
+            for gradients in case.gradients
+            for standing in standings(case, gradients)
+            if standing.share >= self.warning_share
+        ]
+        yield from (self._judge(case, standing) for standing in found)
+        known = {(standing.objective, standing.component.name) for standing in found}
+        for course in courses(case):
+            late = min(course.ending) >= self.warning_share and course.unsatisfied_others
+            if late and (course.last.objective, course.name) not in known:
+                yield self._judge_late(case, course)
 
     def _judge(self, case: Case, standing: Standing) -> Finding:
         component, others = standing.component, standing.other_weights
@@ -81,6 +95,26 @@ class DominatedObjective(Rule):
             if by_weight
             else None,
             location=case.locate_weight(standing.objective, component.name),
+        )
+
+    def _judge_late(self, case: Case, course: Course) -> Finding:
+        left_behind = course.unsatisfied_others
+        return self.finding(
+            [course.name],
+            f"{course.name} comes to hold {course.words}: {listing(left_behind)} can hardly influence training any "
+            "more, with more than half of the value still there",
+            objective=course.last.objective,
+            severity=Severity.WARNING,
+            evidence={
+                "grad_share": course.last.share,
+                "step": course.point.step,
+                "weight": course.last.component.weight,
+                "left_behind": left_behind,
+            },
+            remedy="Weights that balance the start do not balance the end: let one follow a schedule, or look at what "
+            f"makes the gradient grow. At the end, a weight of about {course.last.fair_weight:.2g} would give it an "
+            "equal share.",
+            location=case.locate_weight(course.last.objective, course.name),
         )
 
     def _is_cause(self, standing: Standing) -> bool:

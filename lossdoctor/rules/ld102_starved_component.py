@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..records import Finding, Severity
 from .base import Case, Rule, percent
+from .courses import Course, courses
 from .shares import Standing, standings
 
 
@@ -26,6 +27,11 @@ class StarvedComponent(Rule):
 
     A component whose value is the same for every batch, while the others' are not, is a penalty on the weights: a small
     weight is what such a term is usually given, so it stays a warning.
+
+    Where a trial or a series of checkpoints was measured, a component that is heard at the start and starved later is
+    a warning too: at the last two measurements it has next to nothing, although it has not lost half of its value
+    since the first. The gradient of a component that has been learned vanishes, and that is no fault. Objectives that
+    play against each other (GANs) are left out.
 
     Remedy: find out why (a mean where a sum was meant, a tiny unit, a large one elsewhere). If the component is meant
     to be small, say so with `loss.roles: {name: regularizer}`; if not, raise its weight.
@@ -46,10 +52,18 @@ class StarvedComponent(Rule):
 
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every component that is starved."""
-        for gradients in case.gradients:
-            for standing in standings(case, gradients):
-                if standing.share < self.warning_share:
-                    yield self._judge(case, standing)
+        found = [
+            standing
+            for gradients in case.gradients
+            for standing in standings(case, gradients)
+            if standing.share < self.warning_share
+        ]
+        yield from (self._judge(case, standing) for standing in found)
+        known = {(standing.objective, standing.component.name) for standing in found}
+        for course in courses(case):
+            late = max(course.ending) < self.warning_share and course.unsatisfied
+            if late and (course.last.objective, course.name) not in known:
+                yield self._judge_late(case, course)
 
     def _judge(self, case: Case, standing: Standing) -> Finding:
         component, others = standing.component, standing.other_weights
@@ -77,6 +91,24 @@ class StarvedComponent(Rule):
             if by_weight
             else None,
             location=case.locate_weight(standing.objective, component.name),
+        )
+
+    def _judge_late(self, case: Case, course: Course) -> Finding:
+        return self.finding(
+            [course.name],
+            f"{course.name} comes down to {course.words}: it can hardly influence training any more, with more than "
+            "half of its value still there",
+            objective=course.last.objective,
+            severity=Severity.WARNING,
+            evidence={
+                "grad_share": course.last.share,
+                "step": course.point.step,
+                "weight": course.last.component.weight,
+            },
+            remedy="Weights that balance the start do not balance the end: let one follow a schedule, or look at what "
+            f"makes the others' gradient grow. At the end, a weight of about {course.last.fair_weight:.2g} would give "
+            "it an equal share.",
+            location=case.locate_weight(course.last.objective, course.name),
         )
 
     def _is_cause(self, standing: Standing) -> bool:

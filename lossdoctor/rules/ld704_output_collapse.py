@@ -26,7 +26,8 @@ class OutputCollapse(Rule):
     standard deviation they are constant; with less than a hundredth of it between the samples they are the same for
     each; in RGB, with less than a tenth of the targets' colourfulness (Hasler & Süsstrunk 2003) they are grey, and
     black or of a single colour where the mean of a channel is off by more than the targets' own standard deviation.
-    Targets that are themselves constant, grey or dark ask for nothing else.
+    Targets that are themselves constant, grey or dark ask for nothing else. What is no image may be in another unit
+    than its target, such as an inverse depth or a residual: it has to be constant beside its own size as well.
 
     Usual causes: a component that is the same for every output dominates (LD101), a learning rate that has thrown the
     last activation onto its flat end (LD606, LD703), an input that is not used (LD706), or too few steps.
@@ -54,13 +55,18 @@ class OutputCollapse(Rule):
 
     def _fault(self, seen: FinalOutput) -> str | None:
         output, target = seen.output, seen.target
-        if target.std > 0 and output.std < self.least_variation * target.std:
+        if self._is_less(output.std, target.std, seen):
             return f"is constant: its standard deviation is {_part(output.std, target.std)} of the target's"
-        several = seen.samples > 1 and target.between_samples > 0
-        if several and output.between_samples < self.least_variation * target.between_samples:
+        if seen.samples > 1 and self._is_less(output.between_samples, target.between_samples, seen):
             part = _part(output.between_samples, target.between_samples)
             return f"is the same for every sample: it varies between them by {part} of what the target does"
         return self._color_fault(seen) if seen.image else None
+
+    def _is_less(self, variation: float, wanted: float, seen: FinalOutput) -> bool:
+        """Whether an output varies far less than its target, in whatever unit."""
+        size = None if seen.image else seen.output.rms
+        beside_itself = size is None or variation <= self.least_variation * size
+        return variation < self.least_variation * wanted and beside_itself
 
     def _color_fault(self, seen: FinalOutput) -> str | None:
         output, target = seen.output, seen.target

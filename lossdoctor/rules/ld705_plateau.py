@@ -35,7 +35,7 @@ class Plateau(Rule):
     code: ClassVar[str] = "LD705"
     name: ClassVar[str] = "plateau"
     severity: ClassVar[Severity] = Severity.WARNING
-    requires: ClassVar[tuple[str, ...]] = ("trial",)
+    requires: ClassVar[tuple[str, ...]] = ("trial.planned",)
 
     progress: float = 0.01
     remaining: float = 0.1

@@ -93,7 +93,7 @@ def to(batch: Batch, device: torch.device) -> Batch:
     A copy even where nothing moves: user code may change a batch in place, and every instrument must see the same.
     """
     if isinstance(batch, torch.Tensor):
-        moved = batch.detach().to(device, copy=True)
+        moved = _copy(batch.detach(), device)
         return moved.requires_grad_(batch.requires_grad) if batch.requires_grad else moved
     if isinstance(batch, Mapping):
         return rebuilt(batch, {key: to(value, device) for key, value in batch.items()})
@@ -107,6 +107,14 @@ def to(batch: Batch, device: torch.device) -> Batch:
     if hasattr(batch, "clone") and hasattr(batch, "to"):
         return batch.clone().to(device)  # graphs and other batch classes of their own
     return batch
+
+
+def _copy(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a copy on a device, without waiting for what a GPU is still busy with."""
+    if device.type == "cuda" and tensor.device.type == "cpu" and tensor.layout == torch.strided:
+        # Only from pinned memory does a copy take its place among the GPU's work; from other memory the host waits.
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device, copy=True)
 
 
 def changed(batch: Batch, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:

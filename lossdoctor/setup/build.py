@@ -88,13 +88,10 @@ class Setup:
     @contextlib.contextmanager
     def _as_it_is(self) -> Iterator[None]:
         """Precision of a training step; what it freezes or unfreezes is undone."""
-        trained = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
+        trained = trainability(self.model)
         with precision(self.device, self.precision):
             yield
-        # A step that freezes the discriminator for the generator's turn may leave it so; it is trained all the same.
-        for parameter, requires_grad in trained:
-            if parameter.requires_grad != requires_grad:
-                parameter.requires_grad_(requires_grad)
+        restore_trainability(trained)
 
     def weight(self, objective: str, component: str) -> float | None:
         """Return the declared weight of a component, None where there is none."""
@@ -145,6 +142,24 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
                 name: weight for name, weight in declared_weights(config).items() if isinstance(weight, Schedule)
             },
         )
+
+
+Trainability = list[tuple[nn.Parameter, bool]]
+
+
+def trainability(model: nn.Module) -> Trainability:
+    """Return every parameter with whether it requires grad."""
+    return [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+
+
+def restore_trainability(trained: Trainability) -> None:
+    """Let every parameter require grad as it did before a step.
+
+    One that freezes the discriminator for the generator's turn may leave it so; it is trained all the same.
+    """
+    for parameter, requires_grad in trained:
+        if parameter.requires_grad != requires_grad:
+            parameter.requires_grad_(requires_grad)
 
 
 def declared_weights(config: Config) -> Mapping[str, float | Schedule]:

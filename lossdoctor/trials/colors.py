@@ -28,7 +28,7 @@ def _final_outputs(output: Any, target: Any) -> Iterator[FinalOutput]:
             and tensor.shape == target.shape
             and tensor.dim() > 1
         ):
-            image = is_image(target)
+            image = is_image(target) and is_image(tensor)  # logits of a mask are none
             yield FinalOutput(name, colors(tensor, image=image), colors(target, image=image), len(tensor), image)
 
 
@@ -48,6 +48,7 @@ def colors(tensor: Tensor, *, image: bool) -> ChannelColors:
         std=float(values.std()) if values.numel() > 1 else 0.0,
         between_samples=float(values.std(0).mean()) if len(values) > 1 else 0.0,
         colorfulness=float(colorfulness(values).mean()) if rgb else None,
+        rms=float(values.square().mean().sqrt()) if values.numel() else None,
     )
 
 

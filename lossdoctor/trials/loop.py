@@ -28,6 +28,9 @@ NON_FINITE_STEPS = 20
 #: Seconds between looks at the values, each of which waits for the device.
 LOOK_EVERY = 0.5
 
+#: Of the time that a look takes, how many times more passes before the next one: curves grow with the run.
+LOOK_PAUSE = 20
+
 
 @dataclass(frozen=True)
 class Event:
@@ -47,8 +50,16 @@ class Outcome:
     seconds: float
 
 
-#: Called now and then with the steps made and the curves so far; returns why the run should stop, None to go on.
-Look = Callable[[int, Mapping[str, Sequence[Row]]], None]
+#: Called now and then with the steps made and the curves so far.
+Look = Callable[[int, Sequence[Curve]], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Whom a trial tells what it does."""
+
+    run: Callable[[str, int], Look]  #: told what begins and how many steps it takes; returns whom to show the curves
+    metrics: Callable[[Mapping[str, Number]], None]
 
 
 def run(
@@ -63,10 +74,10 @@ def run(
     """Train until `trial.steps` steps have been made, counted from `start`, the steps made by the run it resumes.
 
     `batches` yields a batch for every backward, from step `start` on, and never ends. `on_look` is called about twice
-    a second with the values so far, `stop` before every step: it returns why to stop, or None.
+    a second with the curves so far, `stop` before every step: it returns why to stop, or None.
     """
     began = time.perf_counter()
-    looked, step, stopped = began, start, None
+    next_look, step, stopped = began + LOOK_EVERY, start, None
     supply = iter(batches)
     with training_mode(training):
         if not start:  # a resumed run has done them before it was saved
@@ -75,16 +86,19 @@ def run(
             training.step(step, _next(supply, training.trial.accumulate))
             step += 1
             last = step == training.trial.steps
-            if last or time.perf_counter() - looked > LOOK_EVERY:
+            if last or time.perf_counter() >= next_look:
                 looked = time.perf_counter()
-                rows = training.recorder.rows()
                 if on_look:
-                    on_look(step, rows)
-                if not _is_finite(rows):
+                    on_look(step, tuple(curves(training)))
+                finite = _is_finite(training.recorder.rows())
+                next_look = looked + max(LOOK_EVERY, LOOK_PAUSE * (time.perf_counter() - looked))
+                if not finite:
                     stopped = f"the total was not finite for {NON_FINITE_STEPS} steps in a row"
                     break
             _happen(events, step)
-        for event in events:
+        # Saving is the last event, and the first after an interruption: whoever interrupted may not wait, and the
+        # run that goes on has not seen what the others do now.
+        for event in reversed(events):
             if step not in event.steps:
                 event.act(step)
     return Outcome(step, stopped, tuple(curves(training)), time.perf_counter() - began)

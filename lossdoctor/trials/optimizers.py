@@ -54,7 +54,7 @@ def trained_objectives(setup: Setup, trial: TrialConfig, losses: Losses) -> tupl
     patterns = trial.parameters or (setup.parameters if isinstance(setup.parameters, Mapping) else "*")
     chosen = parameters_of_objectives(replace(setup, parameters=patterns), losses, key="trial.parameters")
     parameters = {name: tuple(own.measured.values()) for name, own in chosen.items()}
-    adversarial = _adversarial(losses, parameters)
+    adversarial = adversarial_objectives(losses, parameters)
     return tuple(_with_optimizer(name, own, trial, name in adversarial) for name, own in parameters.items())
 
 
@@ -102,7 +102,7 @@ def _build(
         raise LossDoctorError(message, f"They are the keyword arguments of torch.optim.{name}.") from error
 
 
-def _adversarial(losses: Losses, parameters: Mapping[str, tuple[nn.Parameter, ...]]) -> set[str]:
+def adversarial_objectives(losses: Losses, parameters: Mapping[str, tuple[nn.Parameter, ...]]) -> set[str]:
     """Return the objectives that reach what another one trains, and those whose parameters are reached.
 
     A generator's loss goes through the discriminator: what it is worth changes with what the other one learns.

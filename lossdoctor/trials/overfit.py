@@ -19,15 +19,13 @@ from ..verdicts import judge_components
 from .colors import final_outputs
 from .control import InputSwitch, measure_input_effect
 from .floors import Floors, perfect_values
-from .loop import Event, Look, Outcome, run
+from .loop import Event, Outcome, Watch, run
 from .pictures import Album, album_steps
 from .run_files import RunFiles, checkpoint_steps
 from .state import Progress
 from .training import start_training
 from .trajectory import measure_point, measuring_steps
-
-#: Called with what is being done and the steps it takes; returns what to call with the values so far.
-Watch = Callable[[str, int], Look]
+from .validation import evaluate_scale_free, load_metric
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,12 @@ def overfit_batch(
     Every step starts from the same random state, so that dropout, sampled noise and time steps are the same: what is
     left is a function of the weights alone. The setup's own model is not touched.
 
-    Raises LossDoctorError where the batch does not exist, a step fails, or the folder cannot be written.
+    Raises LossDoctorError where the batch or the checkpoint to start from does not exist, a step fails, or the folder
+    cannot be written.
     """
+    if options.from_checkpoint and setup.checkpoint is None:
+        message = "--from-checkpoint: the config names no checkpoint to start from"
+        raise LossDoctorError(message, "Name one in model.checkpoint, and leave out --from-scratch.")
     if options.batch_index >= len(setup.batches):
         message = f"--batch-index {options.batch_index}: there are {len(setup.batches)} batches, counted from 0"
         raise LossDoctorError(message, "Measure more of them with --batches.")
@@ -63,11 +65,15 @@ def overfit_batch(
         floors = _floors(one, options, skipped)
         training, album = start_training(one, config.trial, one.batches[0]), Album(one)
         files = RunFiles(folder, config, training, Progress())
-        trajectory = files.progress.trajectory
+        trajectory, metrics = files.progress.trajectory, files.progress.metrics
+        metric = load_metric(config.trial.metric)
 
         def measure(step: int) -> None:
             trajectory.append(measure_point(one, step))
             files.offer(step, _score(trajectory[-1]))
+            if (evaluation := evaluate_scale_free(one, step, "overfitted", metric)).metrics:
+                metrics.append(evaluation)
+                watch.metrics(evaluation.metrics)
 
         outcome = run(
             training,
@@ -77,7 +83,7 @@ def overfit_batch(
                 Event(album_steps(config.trial), album.take),
                 Event(checkpoint_steps(config.trial), files.save),
             ],
-            on_look=watch("overfitting one batch", config.trial.steps),
+            on_look=watch.run("overfitting one batch", config.trial.steps),
             stop=stop,
         )
         album.save(folder)
@@ -97,6 +103,7 @@ def overfit_batch(
         curves=outcome.curves,
         trajectory=tuple(trajectory),
         verdicts=tuple(judge_components(trajectory, floors or {}, control or ())),
+        metrics=tuple(metrics),
         control=control,
         floors=floors,
         outputs=outputs or None,
@@ -165,7 +172,10 @@ def _control(
             training = start_training(blind, config.trial, blind.batches[0])
             if switch.calls:
                 control = run(
-                    training, same_batch(blind), on_look=watch("control, input zeroed", config.trial.steps), stop=stop
+                    training,
+                    same_batch(blind),
+                    on_look=watch.run("control, input zeroed", config.trial.steps),
+                    stop=stop,
                 )
     except LossDoctorError as error:
         skipped["control"] = f"the loss refuses an input of zeros: {error.message}"

@@ -6,15 +6,17 @@ an optimizer of another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import TypeAdapter
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..config.keys import Keys, dotted
 from ..config.schema import Config
 from ..errors import CheckpointError
 from ..setup.device import RandomState, random_state, set_random_state
@@ -27,7 +29,7 @@ _TRAJECTORY = TypeAdapter(tuple[TrajectoryPoint, ...])
 _METRICS = TypeAdapter(tuple[Evaluation, ...])
 
 #: What may differ between a run and the one that goes on with it.
-_FREE = ("steps", "measure_every", "validate_every", "checkpoint_every")
+_FREE = {"steps", "measure_every", "validate_every", "checkpoint_every"}
 
 
 @dataclass
@@ -50,6 +52,7 @@ def state_of(training: Training, progress: Progress, config: Config) -> dict[str
         "config": fingerprint(config),
         "step": progress.step,
         "model": training.setup.model.state_dict(),
+        "buffers": _buffers_left_out(training.setup.model),
         "optimizers": {
             objective.name: objective.optimizer.state_dict()
             for objective in training.objectives
@@ -78,10 +81,16 @@ def read_state(path: Path, config: Config) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         message = f"{path} is no training state of this version"
         raise CheckpointError(message, "Start the run again with --overwrite.")
-    changed = [key for key, value in fingerprint(config).items() if state["config"].get(key) != value]
+    was, now = state["config"], fingerprint(config)
+    changed = [
+        f"{key} was {was.get(key, 'not there')}, and is {now.get(key, 'not there')}"
+        for key in sorted(was.keys() | now.keys())
+        if was.get(key) != now.get(key)
+    ]
     if changed:
-        message = f"the config has changed since the run was started: {', '.join(changed)}"
-        raise CheckpointError(message, "Undo the change to go on with the run, or start again with --overwrite.")
+        message = f"the config has changed since the run was started: {'; '.join(changed)}"
+        advice = "Undo the change, or give the options that the run was started with; or start again with --overwrite."
+        raise CheckpointError(message, advice)
     return state
 
 
@@ -93,6 +102,8 @@ def restore(training: Training, state: Mapping[str, Any]) -> Progress:
     optimizers = {objective.name: objective.optimizer for objective in training.objectives if objective.optimizer}
     try:
         training.setup.model.load_state_dict(state["model"])
+        for name, buffer in _buffers_left_out(training.setup.model).items():
+            buffer.copy_(state["buffers"][name])
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         if training.scaler.is_enabled():
@@ -111,6 +122,12 @@ def restore(training: Training, state: Mapping[str, Any]) -> Progress:
     )
 
 
+def _buffers_left_out(model: nn.Module) -> dict[str, Tensor]:
+    """Return the buffers that the state dict does not have: those that are registered as not persistent."""
+    saved = model.state_dict().keys()
+    return {name: buffer for name, buffer in model.named_buffers() if name not in saved}
+
+
 def _random_state(saved: Mapping[str, Any]) -> RandomState:
     import numpy as np
 
@@ -126,13 +143,20 @@ def _random_state(saved: Mapping[str, Any]) -> RandomState:
 
 
 def fingerprint(config: Config) -> dict[str, str]:
-    """Return, section by section, what decides the weights that a run arrives at."""
-    trial = config.trial.model_dump_json(exclude=set(_FREE))
-    return {
-        "model": config.model.model_dump_json(),
-        "data": config.data.model_dump_json(),
-        "loss": config.loss.model_dump_json(by_alias=True),
-        "measure.seed": str(config.measure.seed),
-        "measure.precision": config.measure.precision,
-        "trial": trial if config.trial.schedule == "constant" else f"{trial}, {config.trial.steps} steps",
-    }
+    """Return, by dotted key, what decides the weights that a run arrives at: the values as JSON."""
+    sections = config.model_dump(
+        mode="json",
+        by_alias=True,
+        include={"model": True, "data": True, "loss": True, "measure": {"seed", "precision"}, "trial": True},
+    )
+    free = _FREE if config.trial.schedule == "constant" else _FREE - {"steps"}  # of the others, the end decides
+    trial = {key: value for key, value in sections["trial"].items() if key not in free}
+    return dict(_leaves({**sections, "trial": trial}))
+
+
+def _leaves(value: Mapping[str, Any], above: Keys = ()) -> Iterator[tuple[str, str]]:
+    for key, entry in value.items():
+        if isinstance(entry, Mapping) and entry:
+            yield from _leaves(entry, (*above, key))
+        else:
+            yield dotted((*above, key)), json.dumps(entry)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torch import Tensor
 
 from ..config.schema import Config, TrialConfig
 from ..errors import LossDoctorError
-from ..run_folder import RunFolder
+from ..run_folder import STATE, RunFolder
 from ..setup.batches import target_of, to
 from ..setup.build import Setup
 from ..setup.device import random_state_kept, seed_everything
 from ..setup.preserve import preserved
-from ..trial_records import FinalOutput, InputEffect, Number, Trial
+from ..trial_records import FinalOutput, InputEffect, Trial
 from ..verdicts import judge_components
 from .colors import final_outputs
 from .control import measure_input_effect
-from .loop import Event, Look, run
+from .loop import Event, Watch, run
 from .pictures import Album, album_steps
 from .run_files import RunFiles, checkpoint_steps
 from .split import TRAINING_DATA, Split, split_data
@@ -34,17 +34,7 @@ MEASURED_BATCHES = 2
 VALIDATIONS = 10
 
 
-@dataclass(frozen=True)
-class TrainWatch:
-    """Whom a run tells what it does."""
-
-    run: Callable[[str, int], Look]
-    metrics: Callable[[dict[str, Number]], None]
-
-
-def train(
-    setup: Setup, config: Config, folder: RunFolder, *, watch: TrainWatch, stop: Callable[[], str | None]
-) -> Trial:
+def train(setup: Setup, config: Config, folder: RunFolder, *, watch: Watch, stop: Callable[[], str | None]) -> Trial:
     """Train the setup's model, or go on with the run whose state the folder holds.
 
     Raises LossDoctorError where the data cannot be split, a step fails, the state does not fit, or the folder cannot be
@@ -54,30 +44,32 @@ def train(
         return _train(setup, config, folder, watch, stop)
 
 
-def _train(setup: Setup, config: Config, folder: RunFolder, watch: TrainWatch, stop: Callable[[], str | None]) -> Trial:
+def _train(setup: Setup, config: Config, folder: RunFolder, watch: Watch, stop: Callable[[], str | None]) -> Trial:
     trial, split = config.trial, split_data(config, setup)
     metric = load_metric(trial.metric)
-    state = read_state(folder.file("state.pt"), config) if folder.file("state.pt").exists() else None
+    state = read_state(folder.file(STATE), config) if folder.file(STATE).exists() else None
     training = start_training(setup, trial, setup.batches[0])
     seed_everything(setup.seed)
     progress = restore(training, state) if state else Progress()
+    start = progress.step
     files = RunFiles(folder, config, training, progress)
     measured = replace(setup, batches=setup.batches[:MEASURED_BATCHES], mode="train")
-    album = Album(replace(setup, batches=list(split.validation[:1]), mode="eval"), progress.stages)
+    judged = replace(setup, batches=list(split.validation[:1]), mode="eval")
+    album = Album(judged, progress.stages)
 
     def measure(step: int) -> None:
         progress.trajectory.append(measure_point(measured, step))
 
     def validate(step: int) -> None:
-        evaluation = evaluate(setup, split.validation, step, split.name, metric)
+        evaluation = evaluate(judged, split.validation, step, split.name, metric)
         progress.metrics.append(evaluation)
-        watch.metrics(dict(evaluation.metrics))
+        watch.metrics(evaluation.metrics)
         files.offer(step, score(setup.at(step), evaluation, metric))
 
     outcome = run(
         training,
-        split.supply(progress.step * trial.accumulate),
-        start=progress.step,
+        split.supply(start * trial.accumulate),
+        start=start,
         events=[
             Event(measuring_steps(trial), measure),
             Event(validating_steps(trial), validate),
@@ -108,7 +100,7 @@ def _train(setup: Setup, config: Config, folder: RunFolder, watch: TrainWatch, s
         metrics=tuple(progress.metrics),
         outputs=outputs or None,
         input_effect=effect,
-        notes=tuple(_notes(split, progress.step if state else 0)),
+        notes=tuple(_notes(split, start)),
         skipped=skipped,
     )
 

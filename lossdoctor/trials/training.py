@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..config.schema import TrialConfig
-from ..setup.batches import Batch
-from ..setup.build import Setup
-from ..setup.device import plain_float32
+from ..setup.batches import Batch, to
+from ..setup.build import Setup, Trainability, restore_trainability, trainability
+from ..setup.device import plain_float32, precision
 from ..setup.loss import Losses, as_vector
 from ..setup.preserve import preserved
 from ..setup.user_code import blaming
@@ -29,6 +32,11 @@ class Training:
     objectives: tuple[TrainedObjective, ...]
     scaler: torch.amp.GradScaler  #: does nothing unless the precision is fp16
     recorder: CurveRecorder = field(default_factory=CurveRecorder)
+
+    @cached_property
+    def trainability(self) -> Trainability:
+        """What requires grad, listed once: to go through all modules in every step takes time."""
+        return trainability(self.setup.model)
 
     def step(self, index: int, batches: Sequence[Batch]) -> None:
         """Make optimizer step `index`, counted from 0, on the mean gradient of one or more batches.
@@ -47,12 +55,9 @@ class Training:
 
     def _accumulate(self, setup: Setup, batch: Batch, part: float) -> None:
         """Add the gradient of one batch to `.grad`, for every objective on the parameters that it trains."""
-        losses = setup.forward(batch)
-        vectors = {name: as_vector(components) for name, components in losses.objectives.items()}
-        trained = [objective for objective in self.objectives if objective.name in vectors and objective.parameters]
-        totals = {
-            objective: _total(setup, objective.name, losses, vectors[objective.name]) * part for objective in trained
-        }
+        losses = self._forward(setup, batch)
+        trained = [o for o in self.objectives if o.name in losses.objectives and o.parameters]
+        totals = {objective: _total(setup, objective.name, losses, part) for objective in trained}
         pending = [objective for objective in trained if totals[objective].requires_grad]
         for objective in pending:
             # Only what the objective trains: a generator's loss would else leave its gradient in the discriminator.
@@ -60,8 +65,18 @@ class Training:
                 self.scaler.scale(totals[objective]).backward(
                     inputs=list(objective.parameters), retain_graph=objective is not pending[-1]
                 )
-        for name, vector in vectors.items():
-            self.recorder.record(name, tuple(losses.objectives[name]), vector.detach())
+        for name, components in losses.objectives.items():
+            with torch.no_grad():
+                self.recorder.record(name, tuple(components), as_vector(components))
+
+    def _forward(self, setup: Setup, batch: Batch) -> Losses:
+        """Do what `Setup.forward` does; real float32 has been switched on for all steps by `training_mode`."""
+        half = setup.precision != "fp32"
+        trained = self.trainability
+        with precision(setup.device, setup.precision) if half else contextlib.nullcontext():
+            losses = setup.loss(setup.model, to(batch, setup.device))
+        restore_trainability(trained)
+        return losses
 
     def _update(self, objective: TrainedObjective, optimizer: torch.optim.Optimizer, factor: float) -> None:
         for group in optimizer.param_groups:
@@ -97,10 +112,12 @@ def training_mode(training: Training) -> Iterator[None]:
         yield
 
 
-def _total(setup: Setup, objective: str, losses: Losses, values: Tensor) -> Tensor:
-    """Return what is backpropagated: Σ wᵢ·Lᵢ."""
-    names = losses.objectives[objective]
-    weights = [weight if (weight := setup.weight(objective, name)) is not None else 1.0 for name in names]
-    if all(weight == 1.0 for weight in weights):
-        return values.sum()
-    return torch.stack([weight * value for weight, value in zip(weights, values.unbind(), strict=True)]).sum()
+def _total(setup: Setup, objective: str, losses: Losses, part: float) -> Tensor:
+    """Return what is backpropagated, in the order in which it would be written: part · (w₁·L₁ + w₂·L₂ + …)."""
+    terms = []
+    for name, scalar in losses.objectives[objective].items():
+        value = scalar.to(torch.promote_types(scalar.dtype, torch.float32))
+        weight = setup.weight(objective, name)
+        terms.append(value if weight is None or weight == 1.0 else weight * value)
+    total = functools.reduce(operator.add, terms)
+    return total if part == 1.0 else total * part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -36,26 +36,38 @@ def load_metric(target: str | None) -> Metric | None:
 
 
 def evaluate(setup: Setup, batches: Sequence[Batch], step: int, split: str, metric: Metric | None) -> Evaluation:
-    """Judge the model in eval mode: the mean of every number over the batches. It is left as it was.
+    """Judge the model in the setup's mode: the mean of every number over the batches. It is left as it was.
 
     Images (output and target of one shape, in [0, 1]) have `psnr` in dB, the mean over the images, `ssim`, and in RGB
     `colorfulness`, that of the outputs over that of the targets. Every component is in its own unit, `objective.name`
-    where there are several objectives.
+    where there are several objectives, or a metric has that name.
     """
-    judged = replace(setup, batches=list(batches), mode="eval")
+    judged = replace(setup, batches=list(batches))
     with preserved(setup.model):
-        rows = [dict(_numbers(judged, index, metric)) for index in range(len(batches))]
+        rows = [_with_components(judged, index, metric) for index in range(len(batches))]
     names = dict.fromkeys(name for row in rows for name in row)
     return Evaluation(step, split, {name: _mean([row[name] for row in rows if name in row]) for name in names})
 
 
-def _numbers(setup: Setup, index: int, metric: Metric | None) -> Iterator[tuple[str, float]]:
+def evaluate_scale_free(setup: Setup, step: int, split: str, metric: Metric | None) -> Evaluation:
+    """Judge the model on the setup's first batch as `evaluate` does, by all but the components."""
+    with preserved(setup.model):
+        metrics = _scale_free(setup, setup.evaluate(0), 0, metric)
+    return Evaluation(step, split, {name: _mean([value]) for name, value in metrics.items()})
+
+
+def _with_components(setup: Setup, index: int, metric: Metric | None) -> dict[str, float]:
     losses = setup.evaluate(index)
-    if metric is not None:
-        yield from _own(metric, setup, index)
+    metrics = _scale_free(setup, losses, index, metric)
+    return metrics | dict(_of_components(losses, metrics))
+
+
+def _scale_free(setup: Setup, losses: Losses, index: int, metric: Metric | None) -> dict[str, float]:
+    """Return the user's own metrics first, then those of images that do not have the same name."""
     target = target_of(setup.batches[index])
-    yield from _of_images(losses.output, to(target, setup.device) if isinstance(target, Tensor) else target)
-    yield from _of_components(losses)
+    images = _of_images(losses.output, to(target, setup.device) if isinstance(target, Tensor) else target)
+    own = dict(_own(metric, setup, index)) if metric is not None else {}
+    return own | {name: value for name, value in images if name not in own}
 
 
 def _own(metric: Metric, setup: Setup, index: int) -> Iterator[tuple[str, float]]:
@@ -83,10 +95,11 @@ def _of_images(output: Any, target: Any) -> Iterator[tuple[str, float]]:
         yield "colorfulness", float(colorfulness(seen).mean()) / float(colors)
 
 
-def _of_components(losses: Losses) -> Iterator[tuple[str, float]]:
+def _of_components(losses: Losses, taken: Collection[str]) -> Iterator[tuple[str, float]]:
     for objective, components in losses.objectives.items():
         for name, scalar in components.items():
-            yield name if len(losses.objectives) == 1 else f"{objective}.{name}", float(scalar.detach())
+            qualified = len(losses.objectives) > 1 or name in taken
+            yield f"{objective}.{name}" if qualified else name, float(scalar.detach())
 
 
 def _mean(values: Sequence[float]) -> Number:

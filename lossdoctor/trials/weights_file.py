@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
@@ -21,3 +23,12 @@ def weights_as_bytes(model: nn.Module, metadata: Mapping[str, str]) -> bytes:
         seen.add(place)
         stored[name] = value.detach().cpu().contiguous().clone()
     return safetensors.torch.save(stored, dict(metadata))
+
+
+def saved_step(path: Path) -> int | None:
+    """Return the step that a run has written into its weights; None for files of others."""
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            return int((file.metadata() or {})["step"])
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError):
+        return None

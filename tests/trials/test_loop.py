@@ -218,6 +218,7 @@ def test_starting_leaves_no_trace():
 
 def test_a_run_that_is_lost_ends_early(monkeypatch):
     monkeypatch.setattr(loop, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(loop, "LOOK_PAUSE", 0)
     trial = TrialConfig(steps=500, optimizer="sgd", lr=1e30)
     _, outcome = trained(trial, setup(), batches(500))
     assert loop.NON_FINITE_STEPS <= outcome.steps < loop.NON_FINITE_STEPS + 5
