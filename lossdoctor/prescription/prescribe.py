@@ -15,7 +15,7 @@ from ..errors import LossDoctorError
 from ..inspection import Inspection, inspect_config
 from ..progress import OnProgress, silent
 from ..records import Finding, ObjectiveReport
-from .prescription import Cure, Prescription, complaints, identity
+from .prescription import WEIGHTS, Cure, Prescription, complaints, identity
 from .rebalance import NewWeight, rebalanced
 
 #: Findings about the balance itself: weights settle them, all at once, after the causes are cured.
@@ -167,7 +167,7 @@ def _balance(start: _Stage, stage: _Stage, objective: str, on_progress: OnProgre
 
 def _weights_cure(stage: _Stage, objective: str, weights: Sequence[NewWeight], new: Mapping[str, Any]) -> Cure:
     reason = "\n".join(f"{w.component}: {w.new:g} for {w.reason}" for w in weights)
-    return Cure("weights", objective, tuple(w.component for w in weights), reason, _old(stage.text, new), dict(new))
+    return Cure(WEIGHTS, objective, tuple(w.component for w in weights), reason, _old(stage.text, new), dict(new))
 
 
 def _cure(stage: _Stage, finding: Finding) -> Cure:

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from ..records import Finding, Report, Severity, Verdict
+from .comparison import Outcome
+from .proof import Proof
 from .source_patch import SourcePatch, suggest_patch
+
+#: The name of a cure that balances the components.
+WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
 class Cure:
     """A change of the config that was measured to help."""
 
-    name: str  #: code and name of the rule whose finding it cures; "weights" where it balances the components
+    name: str  #: code and name of the rule whose finding it cures, or WEIGHTS
     objective: str
     components: tuple[str, ...]
     reason: str  #: what the finding said, or the numbers that each weight follows from
@@ -36,6 +41,8 @@ class Prescription:
     cures: tuple[Cure, ...]
     overrides: tuple[str, ...] = ()  #: what was measured differs from the file in this
     patched: tuple[SourcePatch, ...] = ()  #: changes that were made in the user's own code
+    proof: Proof | None = None  #: of both configs trained side by side, where that was asked for
+    written: Path | None = None  #: the file that has the changed config now
 
     @property
     def diff(self) -> str:
@@ -48,6 +55,11 @@ class Prescription:
     def has_errors(self) -> bool:
         """Whether errors are left."""
         return self.after.verdict is Verdict.FAIL
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether a trial was to prove that the change helps, and did not."""
+        return self.proof is not None and self.proof.outcome is not Outcome.PROVED
 
     @property
     def cured(self) -> tuple[Finding, ...]:
