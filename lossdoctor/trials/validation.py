@@ -40,7 +40,7 @@ def evaluate(setup: Setup, batches: Sequence[Batch], step: int, split: str, metr
 
     Images (output and target of one shape, in [0, 1]) have `psnr` in dB, the mean over the images, `ssim`, and in RGB
     `colorfulness`, that of the outputs over that of the targets. Every component is in its own unit, `objective.name`
-    where there are several objectives.
+    where there are several objectives. A number of the user's own that is called like one of these is `metric.name`.
     """
     judged = replace(setup, batches=list(batches), mode="eval")
     with preserved(setup.model):
@@ -50,12 +50,15 @@ def evaluate(setup: Setup, batches: Sequence[Batch], step: int, split: str, metr
 
 
 def _numbers(setup: Setup, index: int, metric: Metric | None) -> Iterator[tuple[str, float]]:
-    losses = setup.evaluate(index)
-    if metric is not None:
-        yield from _own(metric, setup, index)
-    target = target_of(setup.batches[index])
-    yield from _of_images(losses.output, to(target, setup.device) if isinstance(target, Tensor) else target)
-    yield from _of_components(losses)
+    losses, target = setup.evaluate(index), target_of(setup.batches[index])
+    known = [
+        *_of_images(losses.output, to(target, setup.device) if isinstance(target, Tensor) else target),
+        *_of_components(losses),
+    ]
+    taken = {name for name, _ in known}
+    for name, value in _own(metric, setup, index) if metric is not None else ():
+        yield f"metric.{name}" if name in taken else name, value
+    yield from known
 
 
 def _own(metric: Metric, setup: Setup, index: int) -> Iterator[tuple[str, float]]:
