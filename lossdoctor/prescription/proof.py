@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from ..trial_records import ArmPair, Number
+from ..trial_records import ArmPair, Curve, Number
 from .comparison import Interval, Measure, Outcome, judge, progress
 
 PROGRESS = "progress of the components"
@@ -45,6 +45,7 @@ class Judgement:
     voice: Voice
     gain: Interval | None  #: by how much the fixed arm is better, on average over the seeds
     outcome: Outcome | None  #: None where neither more nor less is better
+    remark: str = ""  #: why there is no outcome
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class _Component:
 
     name: str
     sign: float  #: of its weight: what is minimised is sign · value
-    counts: bool  #: it is meant to be minimised, and both configs agree in which direction
+    exempt: str  #: why less of it is not better; empty where it is
 
 
 def judge_pairs(pairs: Sequence[ArmPair]) -> tuple[Outcome, tuple[Judgement, ...]]:
@@ -89,19 +90,28 @@ def judge_pairs(pairs: Sequence[ArmPair]) -> tuple[Outcome, tuple[Judgement, ...
     own = [name for name in names if name not in (*_OF_IMAGES, _COLORFULNESS)]
     scale_free = [
         *(_measure(pairs, name) for name in (*own, *_OF_IMAGES) if name in names),
-        *_mean_progress(pairs, [component for component in components if component.counts]),
+        *_mean_progress(pairs, [component for component in components if not component.exempt]),
     ]
     voices = [Voice.DECIDES] + (len(scale_free) - 1) * [Voice.SHOWN if own else Voice.CONTRADICTS]
     judgements = (
         *(_judgement(measure, voice) for measure, voice in zip(scale_free, voices, strict=False)),
-        *(Judgement(_measure(pairs, name), Voice.SHOWN, None, None) for name in names if name == _COLORFULNESS),
-        *(_judgement(_measure(pairs, c.name, more_is_better=c.sign < 0), Voice.SHOWN) for c in components),
+        *(_exempt(_measure(pairs, name), "the targets have 1") for name in names if name == _COLORFULNESS),
+        *(_of_component(pairs, component) for component in components),
     )
     return _verdict(judgements), judgements
 
 
 def _judgement(measure: Measure, voice: Voice) -> Judgement:
     return Judgement(measure, voice, measure.gain, judge(measure))
+
+
+def _exempt(measure: Measure, remark: str) -> Judgement:
+    return Judgement(measure, Voice.SHOWN, None, None, remark)
+
+
+def _of_component(pairs: Sequence[ArmPair], component: _Component) -> Judgement:
+    measure = _measure(pairs, component.name, more_is_better=component.sign < 0)
+    return _exempt(measure, component.exempt) if component.exempt else _judgement(measure, Voice.SHOWN)
 
 
 def _verdict(judgements: Sequence[Judgement]) -> Outcome:
@@ -139,11 +149,22 @@ def _components(pairs: Sequence[ArmPair]) -> Iterator[_Component]:
         in_fixed = next((other.weights for other in pairs[0].fixed.curves if other.objective == curve.objective), {})
         for component, weight in curve.weights.items():
             name = component if len(curves) == 1 else f"{curve.objective}.{component}"
-            minimised = weight != 0 and curve.roles.get(component) != "regularizer" and not curve.adversarial
-            # Which direction is better is in dispute where the fix has turned the sign.
-            agreed = weight * in_fixed.get(component, weight) > 0
             known = all(pair.as_is.metrics[0].metrics.get(name) is not None for pair in pairs)
-            yield _Component(name, math.copysign(1.0, weight), minimised and agreed and known)
+            exempt = (
+                _exemption(curve, component, in_fixed.get(component, weight)) if known else "no number at the start"
+            )
+            yield _Component(name, math.copysign(1.0, weight), exempt)
+
+
+def _exemption(curve: Curve, component: str, in_fixed: float) -> str:
+    """Return why less of a component, with the sign of its weight, is not better."""
+    if curve.roles.get(component) == "regularizer":
+        return "a regularizer"
+    if curve.adversarial:
+        return "adversarial"
+    if curve.weights[component] == 0:
+        return "weight 0"
+    return "its sign is in dispute" if curve.weights[component] * in_fixed < 0 else ""
 
 
 def _mean_progress(pairs: Sequence[ArmPair], components: Sequence[_Component]) -> Iterator[Measure]:

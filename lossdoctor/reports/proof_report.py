@@ -69,6 +69,7 @@ def _measure_document(judgement: Judgement) -> dict[str, Any]:
             "gain": plain(judgement.gain),
         },
         "outcome": plain(judgement.outcome),
+        "remark": judgement.remark or None,
     }
 
 
@@ -82,32 +83,33 @@ def _headline(proof: Proof) -> str:
 
 
 def _table(judgements: Sequence[Judgement]) -> Table:
-    """Return a row for every measure: the mean of both arms over the seeds, and the gain with its interval."""
-    table = open_table("measure", "as is", "fixed", "better by", "95 % interval")
+    """Return a row for every measure: the mean of both arms over the seeds, and the gain; what decides is bold."""
+    table = open_table("measure", "as is", "fixed", "better by (95 %)")
     table.add_column("")
+    for column in table.columns[1:]:
+        column.no_wrap = True
     for judgement in judgements:
         measure, gain = judgement.measure, judgement.gain
         table.add_row(
             Text(printable(measure.name)),
             number(statistics.fmean(measure.as_is)),
             number(statistics.fmean(measure.fixed)),
-            number(gain.mean) if gain else MISSING,
             _between(gain) if gain else MISSING,
             _remark(judgement),
+            style=style.HEADER if judgement.voice is Voice.DECIDES else None,
         )
     return table
 
 
 def _remark(judgement: Judgement) -> Text:
     if judgement.outcome is None:
-        return Text("the targets have 1")
-    voice = f", {judgement.voice.value}" if judgement.voice is not Voice.SHOWN else ""
-    heard = _STYLES[judgement.outcome] if voice else Style()
-    return Text.assemble((_WORDS[judgement.outcome], heard), voice)
+        return Text(judgement.remark)
+    shown = judgement.voice is Voice.SHOWN
+    return Text(_WORDS[judgement.outcome], Style() if shown else _STYLES[judgement.outcome])
 
 
 def _between(gain: Interval) -> str:
-    return f"{number(gain.low)} … {number(gain.high)}"
+    return f"{gain.low:.3g} … {gain.high:.3g}"
 
 
 def _verdict(proof: Proof) -> Text:
