@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,6 @@ from .options import (
     FromCheckpoint,
     FromScratch,
     Ignore,
-    OutputDir,
     Overwrite,
     Precision,
     Quiet,
@@ -31,6 +31,14 @@ from .options import (
     trial_overrides,
 )
 from .streams import stdout_kept_for_reports, writing_explained
+
+
+class FixFormat(str, Enum):
+    """What `fix` prints; a diff has an option of its own."""
+
+    RICH = "rich"
+    JSON = "json"
+
 
 _CHANGING, _TRIAL = "Changing", "Trial"
 
@@ -77,7 +85,20 @@ Seeds = Annotated[
         "--seeds", metavar="N", min=3, help="Trainings of each, from seed measure.seed on [3].", rich_help_panel=_TRIAL
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the whole prescription as JSON.", rich_help_panel="Output")]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-dir",
+        metavar="DIR",
+        help="Folder of the proof: report, curves, pictures. Default: runs/<config name>-verify",
+        rich_help_panel=_TRIAL,
+    ),
+]
+Format = Annotated[
+    FixFormat,
+    typer.Option("--format", help="What stdout gets: json is the whole prescription.", rich_help_panel="Output"),
+]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel="Output")]
 
 
 @app.command()
@@ -101,6 +122,7 @@ def fix(
     from_scratch: FromScratch = False,
     select: Select = None,
     ignore: Ignore = None,
+    form: Format = FixFormat.RICH,
     as_json: Json = False,
     quiet: Quiet = False,
     traceback: Traceback = False,
@@ -120,6 +142,7 @@ def fix(
     """
     with errors_explained(traceback):
         from .. import api
+        from ..records import Verdict
         from ..reports.prescription_report import print_prescription
         from ..trial_view import trial_view
 
@@ -154,9 +177,9 @@ def fix(
                 view=view,
             )
         with writing_explained():
-            form = "json" if as_json else "diff" if diff else "rich"
-            print_prescription(prescription, form=form, quiet=quiet)
-    raise typer.Exit(int(prescription.has_errors or prescription.is_refuted))
+            shown = "json" if as_json or form is FixFormat.JSON else "diff" if diff else "rich"
+            print_prescription(prescription, form=shown, quiet=quiet)
+    raise typer.Exit(int(prescription.verdict is Verdict.FAIL))
 
 
 def _refuse_without_verify(verify: bool, options: Mapping[str, object]) -> None:

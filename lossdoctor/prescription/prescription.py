@@ -62,6 +62,11 @@ class Prescription:
         return self.proof is not None and self.proof.outcome is not Outcome.PROVED
 
     @property
+    def verdict(self) -> Verdict:
+        """That of the report on the changed config; fail where the change was to be proved and is not."""
+        return Verdict.FAIL if self.is_refuted else self.after.verdict
+
+    @property
     def cured(self) -> tuple[Finding, ...]:
         """Errors and warnings that are gone."""
         return _missing_from(self.after, complaints(self.before))

@@ -94,6 +94,7 @@ def _draw_shares(axes: Axes, trajectory: Sequence[TrajectoryPoint], objective: s
     _draw(axes, [step for step, _ in reports], shares)
     axes.set_ylim(0, 1)
     axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(left=0)
     axes.set_title("gradient shares")
 
 

@@ -57,7 +57,7 @@ def prescription_json(prescription: Prescription) -> str:
             "version": prescription.after.version,
             "command": "fix",
             "config": str(prescription.path),
-            "verdict": prescription.after.verdict.value,
+            "verdict": prescription.verdict.value,
             "cures": plain(prescription.cures),
             "cured": plain(prescription.cured),
             "left": plain(prescription.left),
@@ -150,15 +150,16 @@ def _complaint(label: str, finding: Finding) -> RenderableType:
 
 
 def _verdict(prescription: Prescription) -> Text:
-    report = prescription.after
-    mark = (f"{style.VERDICT_MARKS[report.verdict]} ", style.VERDICT_STYLES[report.verdict])
+    verdict, written = prescription.verdict, prescription.written
     counts = f"{_counted(prescription.cured)} cured, {len(prescription.left)} left, {len(prescription.arisen)} new"
     if not prescription.cures:
         counts = "nothing to change" if not prescription.left else f"no change helps: {len(prescription.left)} left"
     code = f", {len(prescription.patched)} patched in code" if prescription.patched else ""
-    written = prescription.written
-    where = f"{code} · wrote {printable(str(written))}" if written else f"{code} · the config was not written"
-    return Text.assemble(mark, (counts, style.VERDICT_STYLES[report.verdict]), where)
+    unproved = "not proved, so " if prescription.is_refuted else ""
+    where = f"wrote {printable(str(written))}" if written else f"{unproved}the config was not written"
+    return Text.assemble(
+        (f"{style.VERDICT_MARKS[verdict]} {counts}", style.VERDICT_STYLES[verdict]), f"{code} · {where}"
+    )
 
 
 def _counted(findings: Sequence[Finding]) -> str:

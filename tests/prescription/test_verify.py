@@ -70,16 +70,20 @@ class TestVerdicts:
         result = run(pose, "--verify", "--output", pose.with_name("new.yaml"))
         assert result.exit_code == 1, result.output
         assert "worse: progress of the components" in " ".join(result.stdout.split())
+        assert "not proved, so the config was not written" in " ".join(result.stdout.split())
         assert pose.read_text() == BAD_BUDGET
         assert not pose.with_name("new.yaml").exists()
 
     def test_no_difference_is_not_written_either(self, pose):
-        """With a learning rate of nothing, both arms stay where they are."""
+        """With a learning rate of 0, both arms stay where they are."""
         unmoved = POSE.replace("lr: 0.01", "lr: 0.0")
         pose.write_text(unmoved)
-        result = run(pose, "--verify", "--steps", 2)
+        result = run(pose, "--verify", "--steps", 2, "--format", "json")
         assert result.exit_code == 1, result.output
-        assert "no difference" in result.stdout
+        document = json.loads(result.stdout)
+        assert document["verdict"] == "fail"
+        assert document["proof"]["outcome"] == "no difference"
+        assert document["written"] is None
         assert pose.read_text() == unmoved
 
     def test_nothing_to_change_is_nothing_to_prove(self, pose):
