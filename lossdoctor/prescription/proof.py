@@ -82,6 +82,16 @@ class _Component:
     exempt: str  #: why less of it is not better; empty where it is
 
 
+def distinct(pairs: Sequence[ArmPair]) -> tuple[ArmPair, ...]:
+    """Return the pairs without those that repeat another.
+
+    Seeds that change neither weights nor batches (a checkpoint, data in a fixed order, no dropout) make the same run
+    again and again, which proves no more than one run.
+    """
+    ends = [tuple(tuple(run.metrics[-1].metrics.items()) for run in pair.arms.values()) for pair in pairs]
+    return tuple(dict(zip(ends, pairs, strict=True)).values())
+
+
 def judge_pairs(pairs: Sequence[ArmPair]) -> tuple[Outcome, tuple[Judgement, ...]]:
     """Return the verdict on the arms, and the measures that it rests on: the one that decides comes first."""
     components = list(_components(pairs))

@@ -19,7 +19,7 @@ from ..trial_records import ArmPair
 from ..trial_view import Look, TrialView
 from .drift import drifted
 from .prescription import WEIGHTS, Prescription
-from .proof import Proof, judge_pairs
+from .proof import Proof, distinct, judge_pairs
 
 if TYPE_CHECKING:
     from ..trials.arms import WatchArm
@@ -79,7 +79,8 @@ def verified(prescription: Prescription, plan: Verification, view: TrialView) ->
         pairs.append(pair)
         if picture is not None and not number:
             plan.folder.write("samples.png", partial(picture.save, format="PNG"))
-    outcome, judgements = judge_pairs(pairs)
+    different = distinct(pairs)
+    outcome, judgements = judge_pairs(different)
     proof = Proof(
         outcome=outcome,
         judgements=judgements,
@@ -87,7 +88,7 @@ def verified(prescription: Prescription, plan: Verification, view: TrialView) ->
         steps=as_is.trial.steps,
         from_checkpoint=plan.from_checkpoint,
         seconds=round(time.perf_counter() - began, 3),
-        notes=tuple(dict.fromkeys(note for pair in pairs for note in pair.notes)),
+        notes=tuple(_notes(pairs, different)),
         warnings=tuple(_warnings(prescription, pairs[0], fixed)),
     )
     plan.folder.write("curves.png", lambda path: path.write_bytes(draw_arms(proof)))
@@ -121,6 +122,13 @@ def _watch(view: TrialView, plan: Verification, pairs_done: int, steps: int) -> 
         return view.watch(f"{arm}, seed {seed}", steps, later=later)
 
     return watch
+
+
+def _notes(pairs: Sequence[ArmPair], different: Sequence[ArmPair]) -> Iterator[str]:
+    yield from dict.fromkeys(note for pair in pairs for note in pair.notes)
+    if len(different) < len(pairs):
+        runs = f"{len(different)} different run{'s' * (len(different) > 1)}"
+        yield f"seeds that change neither weights nor batches prove nothing more: {len(pairs)} of them made {runs}"
 
 
 def _warnings(prescription: Prescription, pair: ArmPair, fixed: Config) -> Iterator[str]:

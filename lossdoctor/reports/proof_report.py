@@ -119,10 +119,12 @@ def _verdict(proof: Proof) -> Text:
 
 def _reason(proof: Proof) -> str:
     """Return in words what the verdict rests on."""
-    decisive, seeds = proof.decisive, len(proof.pairs)
+    decisive = proof.decisive
     if decisive is None:
         return "nothing can tell which config is better; name what counts as trial.metric"
-    name, gain, others = decisive.measure.name, decisive.gain, proof.contradictions
+    name, gain, others, seeds = decisive.measure.name, decisive.gain, proof.contradictions, len(decisive.measure.as_is)
+    if seeds == 1:
+        return "there is one run of each config, and no telling what chance does"
     if gain is None:
         return f"{name} did not end in a number in every run"
     change = f"by {number(abs(gain.mean))} on average over {seeds} seeds, 95 % interval {_between(gain)}"

@@ -86,6 +86,20 @@ class TestVerdicts:
         assert document["written"] is None
         assert pose.read_text() == unmoved
 
+    def test_the_same_run_again_proves_nothing(self, pose):
+        """From a checkpoint, on batches in a fixed order, without dropout, a seed changes nothing."""
+        import runpy
+
+        from safetensors.torch import save_model
+
+        save_model(runpy.run_path(str(pose.with_name("scales.py")))["Pose"](), pose.with_name("pose.safetensors"))
+        pose.write_text(POSE.replace('Pose"}', 'Pose", checkpoint: pose.safetensors}'))
+        prescription = lossdoctor.fix(pose, verify=True, from_checkpoint=True)
+        assert prescription.proof.outcome is Outcome.NO_DIFFERENCE
+        assert "1 different run" in prescription.proof.notes[-1]
+        assert len(prescription.proof.pairs) == 3
+        assert lossdoctor.fix(pose, verify=True, overwrite=True).proof.outcome is Outcome.PROVED
+
     def test_nothing_to_change_is_nothing_to_prove(self, pose):
         lossdoctor.fix(pose, output=pose)
         text = pose.read_text()
