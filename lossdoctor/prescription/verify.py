@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config.load import config_of, load_config
-from ..config.schema import Config
 from ..errors import LossDoctorError
 from ..reports.curves_png import draw_arms
 from ..reports.prescription_report import prescription_json
@@ -20,9 +19,6 @@ from ..trial_view import Look, TrialView
 from .drift import drifted
 from .prescription import WEIGHTS, Prescription
 from .proof import Proof, distinct, judge_pairs
-
-if TYPE_CHECKING:
-    from ..trials.arms import WatchArm
 
 #: With fewer, the interval is too wide to prove anything: two need a mean of nine standard deviations.
 LEAST_SEEDS = 3
@@ -68,28 +64,21 @@ def verified(prescription: Prescription, plan: Verification, view: TrialView) ->
     """
     if not prescription.diff:
         return prescription
-    from ..trials.arms import train_pair
-
     began = time.perf_counter()
     open_folder(plan.folder, prescription.path, keep=False)
-    pairs: list[ArmPair] = []
-    for number, (as_is, fixed) in enumerate(_configs(prescription, plan)):
-        watch = _watch(view, plan, number, as_is.trial.steps)
-        pair, picture = train_pair(as_is, fixed, watch, with_shares=not number)
-        pairs.append(pair)
-        if picture is not None and not number:
-            plan.folder.write("samples.png", partial(picture.save, format="PNG"))
+    pairs = tuple(_trained(prescription, plan, view))
     different = distinct(pairs)
     outcome, judgements = judge_pairs(different)
+    config = config_of(prescription.fixed, prescription.path, prescription.overrides)
     proof = Proof(
         outcome=outcome,
         judgements=judgements,
-        pairs=tuple(pairs),
-        steps=as_is.trial.steps,
+        pairs=pairs,
+        steps=config.trial.steps,
         from_checkpoint=plan.from_checkpoint,
         seconds=round(time.perf_counter() - began, 3),
         notes=tuple(_notes(pairs, different)),
-        warnings=tuple(_warnings(prescription, pairs[0], fixed)),
+        warnings=tuple(_warnings(prescription, pairs[0], config.loss.tolerance)),
     )
     plan.folder.write("curves.png", lambda path: path.write_bytes(draw_arms(proof)))
     files = (str(plan.folder.file("report.json")), *plan.folder.written())
@@ -103,25 +92,24 @@ def write_report(prescription: Prescription, plan: Verification) -> None:
         plan.folder.write("report.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _configs(prescription: Prescription, plan: Verification) -> Iterator[tuple[Config, Config]]:
-    """Yield both configs with one seed after the other, from that of the config on."""
+def _trained(prescription: Prescription, plan: Verification, view: TrialView) -> Iterator[ArmPair]:
+    """Yield both arms of one seed after the other, from that of the config on; the first with shares and pictures."""
+    from ..trials.arms import train_pair
+
     overrides = [*prescription.overrides, *([] if plan.from_checkpoint else ["model.checkpoint=null"])]
     first = config_of(prescription.text, prescription.path, overrides).measure.seed
+    runs_left = itertools.count(2 * plan.seeds - 1, -1)
+
+    def watch(arm: str, seed: int, steps: int) -> Look:
+        return view.watch(f"{arm}, seed {seed}", steps, later=next(runs_left))
+
     for seed in range(first, first + plan.seeds):
         seeded = [*overrides, f"measure.seed={seed}"]
         as_is, fixed = (config_of(text, prescription.path, seeded) for text in (prescription.text, prescription.fixed))
-        yield as_is, fixed
-
-
-def _watch(view: TrialView, plan: Verification, pairs_done: int, steps: int) -> WatchArm:
-    later = 2 * (plan.seeds - pairs_done)
-
-    def watch(arm: str, seed: int) -> Look:
-        nonlocal later
-        later -= 1
-        return view.watch(f"{arm}, seed {seed}", steps, later=later)
-
-    return watch
+        pair, picture = train_pair(as_is, fixed, watch, with_shares=seed == first)
+        if picture is not None and seed == first:
+            plan.folder.write("samples.png", partial(picture.save, format="PNG"))
+        yield pair
 
 
 def _notes(pairs: Sequence[ArmPair], different: Sequence[ArmPair]) -> Iterator[str]:
@@ -131,6 +119,6 @@ def _notes(pairs: Sequence[ArmPair], different: Sequence[ArmPair]) -> Iterator[s
         yield f"seeds that change neither weights nor batches prove nothing more: {len(pairs)} of them made {runs}"
 
 
-def _warnings(prescription: Prescription, pair: ArmPair, fixed: Config) -> Iterator[str]:
+def _warnings(prescription: Prescription, pair: ArmPair, tolerance: float) -> Iterator[str]:
     weighed = [cure.objective for cure in prescription.cures if cure.name == WEIGHTS]
-    return drifted(prescription.after, pair.fixed.trajectory, weighed, fixed.loss.tolerance)
+    return drifted(prescription.after, pair.fixed.trajectory, weighed, tolerance)

@@ -34,8 +34,8 @@ OTHER_BATCHES = (
     "the data do not follow the seed: the arms saw different batches, and differ by that chance as well as by the loss"
 )
 
-#: Called with the name of an arm and its seed, before each is trained.
-WatchArm = Callable[[str, int], Look]
+#: Called with the name of an arm, its seed and its steps, before each is trained.
+WatchArm = Callable[[str, int, int], Look]
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def train_pair(
 
     Raises LossDoctorError where an arm cannot be built or trained, or nothing could tell which one is better.
     """
-    seed = as_is.measure.seed
-    first = _train(as_is, as_is, None, watch("as is", seed), with_shares=False)
-    second = _train(fixed, as_is, first.initial, watch("fixed", seed), with_shares=with_shares)
+    seed, steps = as_is.measure.seed, as_is.trial.steps
+    first = _train(as_is, as_is, None, watch("as is", seed, steps), with_shares=False)
+    second = _train(fixed, as_is, first.initial, watch("fixed", seed, steps), with_shares=with_shares)
     notes = [
         *([] if first.kept_apart else [TRAINING_DATA]),
         *([] if _identical(first.batches, second.batches) else [OTHER_BATCHES]),

@@ -36,10 +36,10 @@ def pair(fix=BALANCED, *, with_shares=False, **changes):
     found, _ = train_pair(
         config(**changes),
         config(**changed),
-        lambda arm, seed: seen.append((arm, seed)) or (lambda _step, _rows: None),
+        lambda arm, seed, steps: seen.append((arm, seed, steps)) or (lambda _step, _rows: None),
         with_shares=with_shares,
     )
-    assert seen == [("as is", 5), ("fixed", 5)]
+    assert seen == [("as is", 5, 8), ("fixed", 5, 8)]
     return found
 
 
