@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..records import ObjectiveReport, Report
+from ..records import ObjectiveReport
 from ..trial_records import TrajectoryPoint
+from .prescription import WEIGHTS, Prescription
 
 
-def drifted(
-    measured: Report, trajectory: Sequence[TrajectoryPoint], objectives: Sequence[str], tolerance: float
-) -> Iterator[str]:
-    """Yield a warning for every objective whose shares do not stay what was measured.
+def drifted(prescription: Prescription, trajectory: Sequence[TrajectoryPoint], tolerance: float) -> Iterator[str]:
+    """Yield a warning for every objective with new weights whose shares do not stay what they were set for.
 
-    They are compared with the last point of the trajectory. The tolerance is that of declared shares
-    (`loss.tolerance`): what a share may be off without being off its budget. Regularizers may be small at any time.
+    The shares of the changed config are held against the last point of a trajectory under its loss. The tolerance is
+    that of declared shares (`loss.tolerance`): what a share may be off without being off its budget. Regularizers may
+    be small at any time.
     """
-    for objective in measured.objectives:
+    weighed = {cure.objective for cure in prescription.cures if cure.name == WEIGHTS}
+    for objective in prescription.after.objectives:
         last = trajectory[-1].objective(objective.name) if trajectory else None
-        moved = list(_moved(objective, last, tolerance)) if last and objective.name in objectives else []
+        moved = list(_moved(objective, last, tolerance)) if last and objective.name in weighed else []
         if moved:
             when = trajectory[-1].source or f"after {trajectory[-1].step} steps"
             yield (
-                f"the shares that the weights were set for do not last: {when}, {', '.join(moved)}. "
-                "Set them with a checkpoint of later training as model.checkpoint, or say what they should be in "
-                "loss.shares and watch them."
+                f"the shares that the weights were set for do not last: {when}, {', '.join(moved)}. Set them at a "
+                "checkpoint of later training (model.checkpoint), or hold them to a budget (loss.shares)."
             )
 
 

@@ -42,6 +42,7 @@ class Prescription:
     overrides: tuple[str, ...] = ()  #: what was measured differs from the file in this
     patched: tuple[SourcePatch, ...] = ()  #: changes that were made in the user's own code
     proof: Proof | None = None  #: of both configs trained side by side, where that was asked for
+    warnings: tuple[str, ...] = ()  #: where gradient shares do not stay what the weights were set for
     written: Path | None = None  #: the file that has the changed config now
 
     @property

@@ -59,7 +59,6 @@ class Proof:
     from_checkpoint: bool
     seconds: float
     notes: tuple[str, ...] = ()  #: what a reader has to know to read the numbers
-    warnings: tuple[str, ...] = ()  #: where the gradient shares do not stay what the weights were set for
     files: tuple[str, ...] = ()
 
     @property

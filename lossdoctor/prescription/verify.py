@@ -17,7 +17,7 @@ from ..run_folder import RunFolder, claim_folder, open_folder
 from ..trial_records import ArmPair
 from ..trial_view import Look, TrialView
 from .drift import drifted
-from .prescription import WEIGHTS, Prescription
+from .prescription import Prescription
 from .proof import Proof, distinct, judge_pairs
 
 #: With fewer, the interval is too wide to prove anything: two need a mean of nine standard deviations.
@@ -78,11 +78,11 @@ def verified(prescription: Prescription, plan: Verification, view: TrialView) ->
         from_checkpoint=plan.from_checkpoint,
         seconds=round(time.perf_counter() - began, 3),
         notes=tuple(_notes(pairs, different)),
-        warnings=tuple(_warnings(prescription, pairs[0], config.loss.tolerance)),
     )
     plan.folder.write("curves.png", lambda path: path.write_bytes(draw_arms(proof)))
     files = (str(plan.folder.file("report.json")), *plan.folder.written())
-    return replace(prescription, proof=replace(proof, files=files))
+    warnings = drifted(prescription, pairs[0].fixed.trajectory, config.loss.tolerance)
+    return replace(prescription, proof=replace(proof, files=files), warnings=tuple(warnings))
 
 
 def write_report(prescription: Prescription, plan: Verification) -> None:
@@ -117,8 +117,3 @@ def _notes(pairs: Sequence[ArmPair], different: Sequence[ArmPair]) -> Iterator[s
     if len(different) < len(pairs):
         runs = f"{len(different)} different run{'s' * (len(different) > 1)}"
         yield f"seeds that change neither weights nor batches prove nothing more: {len(pairs)} of them made {runs}"
-
-
-def _warnings(prescription: Prescription, pair: ArmPair, tolerance: float) -> Iterator[str]:
-    weighed = [cure.objective for cure in prescription.cures if cure.name == WEIGHTS]
-    return drifted(prescription.after, pair.fixed.trajectory, weighed, tolerance)

@@ -64,6 +64,7 @@ def prescription_json(prescription: Prescription) -> str:
             "arisen": plain(prescription.arisen),
             "diff": prescription.diff,
             "written": str(prescription.written) if prescription.written else None,
+            "warnings": plain(prescription.warnings),
             "proof": proof_document(prescription.proof) if prescription.proof else None,
             "patches": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patches],
             "patched": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patched],
@@ -91,6 +92,9 @@ def _sections(prescription: Prescription) -> Iterator[RenderableType]:
     if prescription.proof:
         for section in proof_sections(prescription.proof):
             yield Constrain(section, LONGEST_LINE)
+        yield ""
+    for warning in prescription.warnings:
+        yield Constrain(Text.assemble(("! ", style.WARNING), printable(warning)), LONGEST_LINE)
         yield ""
     yield _verdict(prescription)
 

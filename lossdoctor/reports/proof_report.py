@@ -30,7 +30,7 @@ def proof_sections(proof: Proof) -> Iterator[RenderableType]:
     """Yield what a proof showed, part by part; the verdict last."""
     yield Text(printable(_headline(proof)), style.HEADER)
     yield _table(proof.judgements)
-    for note in (*proof.notes, *proof.warnings):
+    for note in proof.notes:
         yield Text.assemble(("! ", style.WARNING), printable(note))
     if proof.files:
         yield Text(printable(f"written: {in_folder(proof.files)}"))
@@ -49,7 +49,6 @@ def proof_document(proof: Proof) -> dict[str, Any]:
         "seconds": proof.seconds,
         "measures": [_measure_document(judgement) for judgement in proof.judgements],
         "notes": plain(proof.notes),
-        "warnings": plain(proof.warnings),
         "files": plain(proof.files),
         "runs": [{"arm": arm, **plain(run)} for pair in proof.pairs for arm, run in pair.arms.items()],
     }

@@ -211,9 +211,9 @@ def test_shares_that_do_not_last_are_warned_of(pose):
         ]
 
     assert shares["rotation"] == pytest.approx(0.5, abs=0.05)
-    assert list(drifted(prescription.after, later(), ["total"], 3.0)) == []
-    assert list(drifted(prescription.after, later(size=0.0), ["total"], 3.0)) == []  # a regularizer
-    assert list(drifted(prescription.after, later(rotation=0.2), ["total"], 3.0)) == []
-    (warning,) = drifted(prescription.after, later(rotation=0.1), ["total"], 3.0)
+    assert list(drifted(prescription, later(), 3.0)) == []
+    assert list(drifted(prescription, later(size=0.0), 3.0)) == []  # a regularizer
+    assert list(drifted(prescription, later(rotation=0.2), 3.0)) == []
+    (warning,) = drifted(prescription, later(rotation=0.1), 3.0)
     assert "after 30 steps, rotation has 10.00% of the gradient" in warning
-    assert list(drifted(prescription.after, later(rotation=0.1), [], 3.0)) == []
+    assert list(drifted(replace(prescription, cures=()), later(rotation=0.1), 3.0)) == []
