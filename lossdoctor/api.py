@@ -100,12 +100,13 @@ def fix(
     prescription = prescribe(path, overrides=overrides, rebalance=rebalance, on_progress=view.on_progress)
     if plan:
         prescription = verified(prescription, plan, view)
+        write_report(prescription, plan)  # whatever becomes of the config, minutes of training are kept
     if target and apply_source:
         prescription = patch_source(prescription, on_progress=view.on_progress)
     if target and not prescription.is_refuted:
         prescription = replace(prescription, written=write_prescription(prescription, target, backup=backup))
-    if plan:
-        write_report(prescription, plan)
+        if plan:
+            write_report(prescription, plan)
     return prescription
 
 

@@ -114,6 +114,10 @@ def _trained(prescription: Prescription, plan: Verification, view: TrialView) ->
 
 def _notes(pairs: Sequence[ArmPair], different: Sequence[ArmPair]) -> Iterator[str]:
     yield from dict.fromkeys(note for pair in pairs for note in pair.notes)
+    for pair in pairs:
+        for arm, run in pair.arms.items():
+            if run.stopped:
+                yield f"{arm}, seed {run.seed}, ended after {run.steps} steps: {run.stopped}"
     if len(different) < len(pairs):
         runs = f"{len(different)} different run{'s' * (len(different) > 1)}"
         yield f"seeds that change neither weights nor batches prove nothing more: {len(pairs)} of them made {runs}"

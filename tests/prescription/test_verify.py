@@ -143,6 +143,13 @@ class TestFromPython:
         assert prescription.proof.outcome is Outcome.PROVED
         assert prescription.written == pose.resolve()
 
+    def test_a_run_that_ends_in_nan_is_worse_than_one_that_does_not(self, pose):
+        """SGD at a learning rate for gradients of about 1 is lost at those of a million."""
+        pose.write_text(POSE.replace("lr: 0.01", "optimizer: sgd, lr: 0.1"))
+        proof = lossdoctor.fix(pose, verify=True).proof
+        assert proof.outcome is Outcome.PROVED
+        assert any("as is, seed 0, ended after" in note for note in proof.notes)
+
     def test_pictures_of_both_arms(self, tmp_path):
         config = tmp_path / "raw.yaml"
         config.write_text(
@@ -158,6 +165,22 @@ class TestFromPython:
         assert proof.decisive.measure.name == "psnr"
         with Image.open(tmp_path / "run" / "samples.png") as grid:
             assert grid.width / grid.height > 2  # five columns, two rows
+
+
+def test_a_config_that_has_changed_meanwhile_is_left_alone_and_the_proof_is_kept(pose, monkeypatch):
+    from lossdoctor.prescription import verify
+
+    def edited(*arguments):
+        pose.write_text(POSE + "# edited\n")
+        return original(*arguments)
+
+    original = verify.judge_pairs
+    monkeypatch.setattr(verify, "judge_pairs", edited)
+    result = run(pose, "--verify")
+    assert result.exit_code == 2
+    assert "was changed" in result.stderr
+    assert pose.read_text() == POSE + "# edited\n"
+    assert json.loads((pose.parent / "runs/pose-verify/report.json").read_text())["proof"]["outcome"] == "proved"
 
 
 class TestRefusals:
