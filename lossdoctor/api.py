@@ -82,8 +82,8 @@ def fix(
     Raises LossDoctorError where the config cannot be read, measured or trained, or something cannot be written.
     """
     from .prescription.apply import destination, write_prescription
-    from .prescription.apply_source import apply_source as patch_source
     from .prescription.prescribe import prescribe
+    from .prescription.prove_patches import prove_patches, write_patches
     from .prescription.verify import plan_verification, verified, write_report
     from .trial_view import TrialView
 
@@ -98,11 +98,12 @@ def fix(
             path, overrides, seeds=seeds, from_checkpoint=from_checkpoint, output_dir=output_dir, overwrite=overwrite
         )
     prescription = prescribe(path, overrides=overrides, rebalance=rebalance, on_progress=view.on_progress)
+    patched = prove_patches(prescription, rebalance=rebalance, on_progress=view.on_progress)
+    patching = apply_source and target is not None
+    prescription = write_patches(patched) if patching else replace(prescription, patches=patched.patches)
     if plan:
         prescription = verified(prescription, plan, view)
         write_report(prescription, plan)  # whatever becomes of the config, minutes of training are kept
-    if target and apply_source:
-        prescription = patch_source(prescription, on_progress=view.on_progress)
     if target and not prescription.is_refuted:
         prescription = replace(prescription, written=write_prescription(prescription, target, backup=backup))
         if plan:

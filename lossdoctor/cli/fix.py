@@ -24,6 +24,7 @@ from .options import (
     Quiet,
     Seed,
     Select,
+    Set,
     Steps,
     Traceback,
     measure_overrides,
@@ -119,6 +120,7 @@ def fix(
     device: Device = None,
     precision: Precision = None,
     seed: Seed = None,
+    set_: Set = None,
     from_scratch: FromScratch = False,
     select: Select = None,
     ignore: Ignore = None,
@@ -131,7 +133,8 @@ def fix(
 
     Causes are cured before effects, one at a time; after each the same batches are measured again, and a change that
     does not help is dropped. Where a unit has changed, or one component still drowns the others, the weights are set
-    anew. Comments, order and quotes of the file stay. For faults in your own code a patch is shown, and not applied.
+    anew. Comments, order and quotes of the file stay. For faults in your own code a patch is shown, where one is
+    measured to help, and not applied. What --set and the like say holds for measuring and is not written.
 
     With --verify both configs are trained from the same weights on the same batches, with several seeds, and judged by
     what neither of them minimises: trial.metric, PSNR, the progress of all components. The file is changed only where
@@ -157,6 +160,7 @@ def fix(
             },
         )
         overrides = [
+            *(set_ or []),
             *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
             *trial_overrides(steps),
             *rule_overrides(select, ignore),

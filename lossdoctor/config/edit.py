@@ -103,8 +103,14 @@ def _written(text: str, keys: Keys, wanted: Any) -> str:
             return source.replaced(node.start_mark.index, source.end(node), whole)
         if child.start_mark.index < start:  # it stands elsewhere: here is only an alias
             return source.replaced(*source.alias_after(start), _flow(value))
+        if depth == len(keys) and not isinstance(value, (Mapping, list)) and _is_block(child):
+            return source.with_value_for_block(start, child, value)
         node = child
     return source.with_value(node, _wanted_at(wanted, keys))
+
+
+def _is_block(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.CollectionNode) and not node.flow_style and bool(node.value)
 
 
 def _wanted_at(wanted: Any, keys: Keys) -> Any:
@@ -164,6 +170,19 @@ class _Source:
         start, end = node.start_mark.index, self.end(node)
         anchor = re.match(r"&\S+\s*", self.text[start:end])
         return self.replaced(start + (anchor.end() if anchor else 0), end, _flow(value))
+
+    def with_value_for_block(self, key_end: int, node: yaml.Node, value: Any) -> str:
+        """Return the text with a value on the line of its key, in place of a block that ends further down.
+
+        The comment on that line stays; those on the lines of the block, and its anchor, go with it.
+        """
+        colon = self.text.index(":", key_end) + 1
+        line_end = self.text.index("\n", colon)
+        comment = re.search(r"\s*(#[^\r\n]*)?\r?$", self.text[colon:line_end])
+        kept = comment[0] if comment else ""
+        end = self.end(node)
+        end += len(re.match(r"[^\n]*", self.text[end:])[0].rstrip("\r"))  # type: ignore[index]
+        return f"{self.text[:colon]} {_flow(value)}{kept.rstrip(chr(13))}{self.text[end:]}"
 
     def with_entry(self, mapping: yaml.MappingNode, key: str, value: Any) -> str:
         """Return the text with one more entry at the end of a mapping, in the mapping's style."""

@@ -14,12 +14,12 @@ from ..config.yaml_reader import read_yaml
 from ..errors import LossDoctorError
 from ..inspection import Inspection, inspect_config
 from ..progress import OnProgress, silent
-from ..records import Finding, ObjectiveReport
-from .prescription import WEIGHTS, Cure, Prescription, complaints, identity
+from ..records import Finding, ObjectiveReport, Severity
+from .prescription import BALANCE, WEIGHTS, Cure, Prescription, complaints, identity
 from .rebalance import NewWeight, rebalanced
 
-#: Findings about the balance itself: weights settle them, all at once, after the causes are cured.
-BALANCE = frozenset({"LD101", "LD102", "LD105"})
+#: Findings about the length of the gradient: weights that bring one about are of no use.
+_LENGTH = frozenset({"LD604", "LD605"})
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,15 @@ def prescribe(
     batches are measured again, and a change after which the finding is still there is dropped. Then the weights are
     set anew (see `rebalance.py`) in every objective whose balance a finding still complains about, or in which a cure
     has changed the unit of a component, so that the weight chosen for the old unit means nothing any more; in all of
-    them with `rebalance`. Costs one examination for the start and one for every change tried.
+    them with `rebalance`. Without it they wait as long as an error is left in a component that they would be set by:
+    its gradient will be another one once that is cured. Costs one examination for the start and one for every change
+    tried.
 
-    Raises LossDoctorError where the config cannot be read or measured as it is.
+    Raises LossDoctorError where the config cannot be read or measured as it is, or where an override is of the loss:
+    what is measured with it would be written for the loss without it.
     """
     path = Path(path)
+    _check_overrides(overrides)
     start = _Stage.of(path, read_config_text(path), tuple(overrides), on_progress)
     stage, cures = _cure_causes(start, on_progress)
     for objective in stage.inspection.report.objectives:
@@ -79,6 +83,13 @@ def prescribe(
         cures=tuple(cures),
         overrides=start.overrides,
     )
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if override.lstrip().startswith(("loss.", "loss=")):
+            message = f"--set {override}: the loss of the file is what is changed, so it has to be measured as it is"
+            raise LossDoctorError(message, "Write the value into the config first.")
 
 
 def _cure_causes(stage: _Stage, on_progress: OnProgress) -> tuple[_Stage, list[Cure]]:
@@ -115,14 +126,20 @@ def _helps(finding: Finding, before: _Stage, after: _Stage) -> bool:
 
 
 def _errors(stage: _Stage) -> set[Any]:
-    return {identity(f) for f in complaints(stage.inspection.report) if f.severity.rank == 0}
+    return {identity(f) for f in complaints(stage.inspection.report) if f.severity is Severity.ERROR}
 
 
 def _needs_weights(start: _Stage, stage: _Stage, objective: ObjectiveReport) -> bool:
-    findings = complaints(stage.inspection.report)
-    if any(finding.code in BALANCE and finding.objective == objective.name for finding in findings):
-        return True
-    return bool(_with_new_unit(start, stage, objective))
+    findings = [f for f in complaints(stage.inspection.report) if f.objective == objective.name]
+    judged = {component.name for component in objective.components if component.grad_share}
+    if any(_is_faulty(finding) and judged.intersection(finding.components) for finding in findings):
+        return False
+    return any(finding.code in BALANCE for finding in findings) or bool(_with_new_unit(start, stage, objective))
+
+
+def _is_faulty(finding: Finding) -> bool:
+    """Whether a finding is an error that weights do not settle."""
+    return finding.severity is Severity.ERROR and finding.code not in BALANCE
 
 
 def _with_new_unit(start: _Stage, stage: _Stage, objective: ObjectiveReport) -> list[str]:
@@ -160,13 +177,20 @@ def _balance(start: _Stage, stage: _Stage, objective: str, on_progress: OnProgre
     weights = [w for w in rebalanced(table, config.loss.shares if config else {}, unsuspected) if w.new != w.old]
     new = {key: value for w in weights for key, value in (case.weight_fix(objective, w.component, w.new) or {}).items()}
     changed = stage.changed({split_key(key)[0]: value for key, value in new.items()}, on_progress) if new else None
-    if changed is None or not _errors(changed) <= _errors(stage):
+    if changed is None or _spoils(stage, changed):
         return stage, []
     return changed, [_weights_cure(stage, objective, weights, new)]
 
 
+def _spoils(before: _Stage, after: _Stage) -> bool:
+    """Whether weights bring an error about, or a gradient of a length that is of no use."""
+    known = set(map(identity, complaints(before.inspection.report)))
+    arisen = [f for f in complaints(after.inspection.report) if identity(f) not in known]
+    return any(finding.severity is Severity.ERROR or finding.code in _LENGTH for finding in arisen)
+
+
 def _weights_cure(stage: _Stage, objective: str, weights: Sequence[NewWeight], new: Mapping[str, Any]) -> Cure:
-    reason = "\n".join(f"{w.component}: {w.new:g} for {w.reason}" for w in weights)
+    reason = "\n".join(f"{w.component}: {w.reason}" for w in weights)
     return Cure(WEIGHTS, objective, tuple(w.component for w in weights), reason, _old(stage.text, new), dict(new))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,11 @@ from typing import Any
 from ..records import Finding, Report, Severity, Verdict
 from .comparison import Outcome
 from .proof import Proof
-from .source_patch import SourcePatch, suggest_patch
+from .source_patch import SourcePatch, unified_diff
+
+#: Findings about the balance itself: weights settle them, all at once, after the causes are cured.
+BALANCE = frozenset({"LD101", "LD102", "LD105"})
+
 
 #: The name of a cure that balances the components.
 WEIGHTS = "weights"
@@ -40,7 +43,8 @@ class Prescription:
     after: Report
     cures: tuple[Cure, ...]
     overrides: tuple[str, ...] = ()  #: what was measured differs from the file in this
-    patched: tuple[SourcePatch, ...] = ()  #: changes that were made in the user's own code
+    patches: tuple[SourcePatch, ...] = ()  #: changes of the user's own code that were measured to help, not made
+    patched: tuple[SourcePatch, ...] = ()  #: those that were made
     proof: Proof | None = None  #: of both configs trained side by side, where that was asked for
     warnings: tuple[str, ...] = ()  #: where gradient shares do not stay what the weights were set for
     written: Path | None = None  #: the file that has the changed config now
@@ -48,9 +52,7 @@ class Prescription:
     @property
     def diff(self) -> str:
         """The change as a unified diff; empty where there is none."""
-        old, new = self.text.splitlines(keepends=True), self.fixed.splitlines(keepends=True)
-        lines = difflib.unified_diff(old, new, str(self.path), str(self.path))
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        return unified_diff(self.text, self.fixed, str(self.path))
 
     @property
     def has_errors(self) -> bool:
@@ -68,6 +70,11 @@ class Prescription:
         return Verdict.FAIL if self.is_refuted else self.after.verdict
 
     @property
+    def rebalanced(self) -> bool:
+        """Whether weights were set to balance the components."""
+        return any(cure.name == WEIGHTS for cure in self.cures)
+
+    @property
     def cured(self) -> tuple[Finding, ...]:
         """Errors and warnings that are gone."""
         return _missing_from(self.after, complaints(self.before))
@@ -76,11 +83,6 @@ class Prescription:
     def left(self) -> tuple[Finding, ...]:
         """Errors and warnings that are still there."""
         return tuple(finding for finding in complaints(self.after) if finding not in self.arisen)
-
-    @property
-    def patches(self) -> tuple[SourcePatch, ...]:
-        """Suggested changes of the user's own code, for what is left."""
-        return tuple(patch for finding in complaints(self.after) if (patch := suggest_patch(finding)) is not None)
 
     @property
     def arisen(self) -> tuple[Finding, ...]:

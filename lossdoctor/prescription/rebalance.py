@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..records import ComponentReport, ObjectiveReport
+from ..rules.base import percent
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class NewWeight:
         """Return where the weight comes from, in words."""
         spread = "" if self.spread is None else f"; its norm varies by {100 * self.spread:.0f} % over the batches"
         return (
-            f"{self.aim:.1%} of the gradient instead of {self.share:.2%}: its gradient is "
-            f"{1 / self.norm_ratio:.3g} times that of {self.reference}, whose weight stays{spread}"
+            f"{self.new:g}, for {percent(self.aim)} of the gradient ({percent(self.share)} if it stayed {self.old:g}): "
+            f"unweighted, its gradient is {1 / self.norm_ratio:.3g} times that of {self.reference}, "
+            f"whose weight stays{spread}"
         )
 
 

@@ -1,19 +1,24 @@
 """Patches of the user's own code, suggested from a finding: read from the source, never run, never applied unasked.
 
 A patcher looks at the calls on the line that a finding points to and says which pieces of text to replace; where the
-line is not what it expects, there is no suggestion. A suggestion is a proposal to read, not a proof.
+line is not what it expects, there is no suggestion. Whether one helps is measured in `prove_patches.py`.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ..records import Finding
+
+#: A line as Python counts them; `str.splitlines` knows more ends.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 #: What must not come before a loss that applies it itself.
 _ACTIVATIONS = frozenset({"softmax", "sigmoid", "Softmax", "Sigmoid"})
@@ -40,9 +45,16 @@ class SourcePatch:
 
     @property
     def diff(self) -> str:
-        """The change as a unified diff."""
-        old, new = self.text.splitlines(keepends=True), self.patched.splitlines(keepends=True)
-        return "".join(difflib.unified_diff(old, new, self.file, self.file))
+        """The change as a unified diff; a file below the working directory is named as from there."""
+        file, folder = Path(self.file), Path.cwd()
+        shown = file.relative_to(folder) if file.is_relative_to(folder) else file
+        return unified_diff(self.text, self.patched, str(shown))
+
+
+def unified_diff(old: str, new: str, file: str) -> str:
+    """Return the change of a text as `patch` reads it, empty where there is none."""
+    lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(new), file, file)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,7 @@ class Source:
     @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
-        for line in self.text.splitlines(keepends=True):
+        for line in _LINE.findall(self.text):
             starts.append(starts[-1] + len(line))
         return starts
 
@@ -89,6 +101,13 @@ class Source:
         for node in ast.walk(self.tree):
             on_line = isinstance(node, ast.Call) and node.lineno <= self.line <= (node.end_lineno or node.lineno)
             if isinstance(node, ast.Call) and on_line and _name(node.func) in names:
+                yield node
+
+    def differences(self) -> Iterator[ast.BinOp]:
+        """Yield the subtractions on the line."""
+        for node in ast.walk(self.tree):
+            on_line = isinstance(node, ast.BinOp) and node.lineno <= self.line <= (node.end_lineno or node.lineno)
+            if isinstance(node, ast.BinOp) and on_line and isinstance(node.op, ast.Sub):
                 yield node
 
     def value_of(self, node: ast.expr) -> ast.expr:
@@ -129,121 +148,180 @@ class Source:
         ][-1:]
 
 
-Patcher = Callable[[Source, Finding], "Edit | None"]
+Patcher = Callable[[Source, Finding], "Sequence[Edit]"]
 
 
-def suggest_patch(finding: Finding) -> SourcePatch | None:
-    """Return a patch of the line that a finding points to; None where no patcher knows what to do there."""
+def suggest_patch(finding: Finding, texts: Mapping[str, str] | None = None) -> SourcePatch | None:
+    """Return a patch of the line that a finding points to; None where no patcher knows what to do there.
+
+    `texts` are those of files that differ from what is on the disk.
+    """
     patcher = PATCHERS.get(finding.code)
     if patcher is None or finding.location is None or not finding.location.file.endswith(".py"):
         return None
+    file = finding.location.file
     try:
-        source = Source(Path(finding.location.file).read_bytes().decode(), finding.location.line)
-        edit = patcher(source, finding)
+        text = (texts or {}).get(file) or Path(file).read_bytes().decode()
+        source = Source(text, finding.location.line)
+        edits = patcher(source, finding)
     except (OSError, ValueError, SyntaxError):  # the file is gone, or is not what was run
         return None
-    if edit is None:
+    if not edits:
         return None
-    patched = source.text[: edit.start] + edit.new + source.text[edit.end :]
-    return SourcePatch(finding.code, finding.components, finding.location.file, source.text, patched)
+    patched = source.text
+    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):  # what is before an edit stays in its place
+        patched = patched[: edit.start] + edit.new + patched[edit.end :]
+    return SourcePatch(finding.code, finding.components, file, source.text, patched)
 
 
-def _mean_for_sum(source: Source, _finding: Finding) -> Edit | None:
+def _mean_for_sum(source: Source, _finding: Finding) -> Sequence[Edit]:
     """`reduction="sum"` -> `"mean"`; `.sum()` of everything -> `.mean()`."""
     if keyword := _reduction(source, "sum"):
-        return source.replaced(keyword, '"mean"')
-    for call in source.calls("sum"):
-        if isinstance(call.func, ast.Attribute) and not call.args and not call.keywords:
-            return _renamed(source, call, "mean")
-    return None
+        return [source.replaced(keyword, '"mean"')]
+    return [
+        _renamed(source, call, "mean")
+        for call in source.calls("sum")
+        if isinstance(call.func, ast.Attribute) and not call.args and not call.keywords
+    ]
 
 
-def _batchmean(source: Source, _finding: Finding) -> Edit | None:
-    """`kl_div(...)` -> `kl_div(..., reduction="batchmean")`."""
+def _batchmean(source: Source, finding: Finding) -> Sequence[Edit]:
+    """`kl_div(...)` -> `kl_div(..., reduction="batchmean")`; of maps or tokens -> `reduction="none").sum(1).mean()`."""
+    calls = list(source.calls("kl_div"))
+    if len(ast.literal_eval(str(finding.evidence.get("shape", [])))) > 2:
+        classes = [_class_dimension(call) for call in calls]
+        return _summed_over_classes(source, calls[0], classes[0]) if len(calls) == 1 and classes[0] else []
     if keyword := _reduction(source, "mean"):
-        return source.replaced(keyword, '"batchmean"')
-    for call in source.calls("kl_div", "KLDivLoss"):
-        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-        end = source.span(arguments[-1])[1] if arguments else source.span(call)[1] - 1
-        return Edit(end, end, f'{", " if arguments else ""}reduction="batchmean"')
+        return [source.replaced(keyword, '"batchmean"')]
+    return [_with_reduction(source, call, "batchmean") for call in [*calls, *source.calls("KLDivLoss")][:1]]
+
+
+def _summed_over_classes(source: Source, call: ast.Call, dimension: str) -> Sequence[Edit]:
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "reduction"]
+    elements = source.replaced(given[0], '"none"') if given else _with_reduction(source, call, "none")
+    end = source.span(call)[1]
+    return [elements, Edit(end, end, f".sum({dimension}).mean()")]
+
+
+def _class_dimension(call: ast.Call) -> str | None:
+    """Return the dimension over which the operands of a divergence were made distributions, where the line says it."""
+    for node in ast.walk(call):
+        if isinstance(node, ast.Call) and _name(node.func) in ("log_softmax", "softmax"):
+            given = [*node.args[-1:], *(keyword.value for keyword in node.keywords if keyword.arg == "dim")]
+            with contextlib.suppress(ValueError):
+                return str(int(ast.literal_eval(given[-1]))) if given else None
     return None
 
 
-def _without_activation(source: Source, _finding: Finding) -> Edit | None:
+def _with_reduction(source: Source, call: ast.Call, reduction: str) -> Edit:
+    """Return the edit that adds a `reduction` to the arguments of a call."""
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    end = source.span(arguments[-1])[1] if arguments else source.span(call)[1] - 1
+    return Edit(end, end, f'{", " if arguments else ""}reduction="{reduction}"')
+
+
+def _without_activation(source: Source, _finding: Finding) -> Sequence[Edit]:
     """`cross_entropy(softmax(z), y)` -> `cross_entropy(z, y)`."""
     call = _first_with_arguments(source)
     if call is None:
-        return None
+        return []
     given = source.value_of(call.args[0])
     if not isinstance(given, ast.Call) or _name(given.func) not in _ACTIVATIONS:
-        return None
+        return []
     logits = source.operand_of(given)
-    return source.replaced(given, source.code(logits)) if logits is not None else None
+    return [source.replaced(given, source.code(logits))] if logits is not None else []
 
 
-def _log_probabilities(source: Source, finding: Finding) -> Edit | None:
+def _log_probabilities(source: Source, finding: Finding) -> Sequence[Edit]:
     """`nll_loss(softmax(z, 1), y)` -> `nll_loss(log_softmax(z, 1), y)`; logits are given a log_softmax."""
     call = _first_with_arguments(source)
     if call is None:
-        return None
+        return []
     given = source.value_of(call.args[0])
     if isinstance(given, ast.Call) and _name(given.func) == "softmax":
-        return _renamed(source, given, "log_softmax")
+        return [_renamed(source, given, "log_softmax")]
     if finding.evidence.get("kind") == "probabilities":
-        return source.replaced(call.args[0], f"{_operand(source, call.args[0])}.clamp_min(1e-8).log()")
-    return source.replaced(call.args[0], f"{_operand(source, call.args[0])}.log_softmax(1)")
+        return [source.replaced(call.args[0], f"{_operand(source, call.args[0])}.clamp_min(1e-8).log()")]
+    return [source.replaced(call.args[0], f"{_operand(source, call.args[0])}.log_softmax(1)")]
 
 
-def _with_graph(source: Source, finding: Finding) -> Edit | None:
-    """`x.detach()`, `x.item()` -> `x`; `x.data` -> `x`."""
+def _with_graph(source: Source, finding: Finding) -> Sequence[Edit]:
+    """`x.detach()`, `x.item()` -> `x`; `x.data` -> `x`; wherever the line does it to the same x."""
     cut = str(finding.evidence.get("cut_by"))
-    for call in source.calls(cut):
-        if cut in ("detach", "item") and isinstance(call.func, ast.Attribute) and not call.args:
-            return source.replaced(call, source.code(call.func.value))
-    for node in ast.walk(source.tree):
-        if cut == "data" and isinstance(node, ast.Attribute) and (node.attr, node.lineno) == ("data", source.line):
-            return source.replaced(node, source.code(node.value))
-    return None
+    if cut == "data":
+        return [
+            source.replaced(node, source.code(node.value))
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Attribute) and (node.attr, node.lineno) == ("data", source.line)
+        ][:1]
+    cuts = [
+        (call, _operand(source, call.func.value))
+        for call in (sorted(source.calls(cut), key=source.span) if cut in ("detach", "item") else ())
+        if isinstance(call.func, ast.Attribute) and not call.args
+    ]
+    return [source.replaced(call, operand) for call, operand in cuts if operand == cuts[0][1]]
 
 
-def _guarded(source: Source, finding: Finding) -> Edit | None:
+#: What keeps the operand of an operation away from where the operation is not finite.
+_GUARDS: Mapping[str, str] = {
+    "sqrt": "{}.clamp_min(1e-12)",
+    "log": "{}.clamp_min(1e-8)",
+    "acos": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
+    "asin": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
+}
+
+
+def _guarded(source: Source, finding: Finding) -> Sequence[Edit]:
     """`sqrt(x)` -> `sqrt(x + 1e-12)`, `log(x)` -> `log(x.clamp_min(1e-8))`, `acos(x)` -> `acos(x.clamp(…))`."""
     operation = str(finding.evidence.get("operation"))
-    guards = {
-        "sqrt": "{} + 1e-12",
-        "log": "{}.clamp_min(1e-8)",
-        "acos": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
-        "asin": "{}.clamp(-1 + 1e-6, 1 - 1e-6)",
-    }
-    for call in source.calls(operation) if operation in guards else ():
-        if (operand := source.operand_of(call)) is not None:
-            guarded = guards[operation].format(_operand(source, operand))
-            needs_brackets = operand not in call.args and guarded.endswith("1e-12")
-            return source.replaced(operand, f"({guarded})" if needs_brackets else guarded)
-    return None
+    calls = list(source.calls(operation)) if operation in _GUARDS else []
+    # A root of zero has a value, and near zero a slope that must stay. What a `where` hides may be below zero.
+    of_zero = operation == "sqrt" and finding.code == "LD602" and not any(source.calls("where"))
+    guarded = [(call, operand) for call in calls if (operand := source.operand_of(call)) is not None]
+    return [
+        source.replaced(operand, _lifted(source, call, operand))
+        if of_zero
+        else source.replaced(operand, _GUARDS[operation].format(_operand(source, operand)))
+        for call, operand in guarded
+    ]
 
 
-def _of_one_shape(source: Source, finding: Finding) -> Edit | None:
+def _lifted(source: Source, call: ast.Call, operand: ast.expr) -> str:
+    """Return the operand of a root, a little above zero."""
+    lifted = f"{_operand(source, operand)} + 1e-12"
+    return lifted if operand in call.args else f"({lifted})"
+
+
+def _of_one_shape(source: Source, finding: Finding) -> Sequence[Edit]:
     """`mse_loss(x, y)` of N×1 and N -> `mse_loss(x.squeeze(1), y)`, whichever side has the dimension more."""
-    call = _first_with_arguments(source, arguments=2)
+    sides = _compared(source, str(finding.evidence.get("operation")))
     shapes = [ast.literal_eval(shape) for shape in finding.evidence.get("shapes", ())]
-    if call is None or len(shapes) != 2:
-        return None
-    for argument, shape, other in zip(call.args, shapes, reversed(shapes), strict=False):
+    for side, shape, other in zip(sides, shapes, reversed(shapes), strict=False):
         if len(shape) == len(other) + 1 and shape[1] == 1 and [shape[0], *shape[2:]] == other:
-            return source.replaced(argument, f"{_operand(source, argument)}.squeeze(1)")
-    return None
+            return [source.replaced(side, f"{_operand(source, side)}.squeeze(1)")]
+    return []
 
 
-def _with_logits(source: Source, _finding: Finding) -> Edit | None:
+def _compared(source: Source, operation: str) -> Sequence[ast.expr]:
+    """Return the two sides of the one comparison on the line; none where it is not clear which they are."""
+    if operation.endswith(" difference"):  # written out
+        found = [[node.left, node.right] for node in source.differences()]
+    else:
+        call = next((call for call in source.calls(operation) if len(call.args) >= 2), None)
+        call = call or _first_with_arguments(source, arguments=2)
+        found = [call.args[:2]] if call else []
+    return found[0] if len(found) == 1 else []
+
+
+def _with_logits(source: Source, _finding: Finding) -> Sequence[Edit]:
     """`binary_cross_entropy(z.clamp(0, 1), y)` -> `binary_cross_entropy_with_logits(z, y)`."""
     for call in source.calls("binary_cross_entropy"):
         given = call.args[0] if call.args else None
         if isinstance(given, ast.Call) and _name(given.func) in ("clamp", "clip"):
             logits = source.operand_of(given) or given
             start, end = source.span(call.func)[0], source.span(given)[1]
-            return Edit(start, end, f"{source.code(call.func)}_with_logits({source.code(logits)}")
-    return None
+            return [Edit(start, end, f"{source.code(call.func)}_with_logits({source.code(logits)}")]
+    return []
 
 
 #: By rule; a new patcher is a function and a line here.

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..prescription.prescription import Cure, Prescription
+from ..prescription.prescription import BALANCE, Cure, Prescription
 from ..printable import printable
 from ..records import ComponentReport, Finding, ObjectiveReport
 from . import rich_style as style
@@ -22,6 +22,7 @@ from .half_blocks import show_pictures
 from .json_report import report_document
 from .json_text import json_text, plain
 from .number_format import MISSING, number, percent
+from .places import shown_place
 from .proof_report import proof_document, proof_sections
 from .rich_objective import ruled_table
 from .rich_report import LONGEST_LINE
@@ -84,11 +85,13 @@ def _sections(prescription: Prescription) -> Iterator[RenderableType]:
         for finding in findings:
             yield Constrain(_complaint(label, finding), LONGEST_LINE)
             yield ""
-    for label, patches in (("patched", prescription.patched), ("suggested patch", prescription.patches)):
+    for label, patches in (("patched", prescription.patched), ("patch", prescription.patches)):
         for patch in patches:
             yield Text(f"{label} for {patch.code} in {', '.join(map(printable, patch.components))}", style.HEADER)
             yield _colored(patch.diff)
             yield ""
+    if advice := _advice(prescription):
+        yield Constrain(Text(advice), LONGEST_LINE)
     if prescription.proof:
         for section in proof_sections(prescription.proof):
             yield Constrain(section, LONGEST_LINE)
@@ -97,6 +100,20 @@ def _sections(prescription: Prescription) -> Iterator[RenderableType]:
         yield Constrain(Text.assemble(("! ", style.WARNING), printable(warning)), LONGEST_LINE)
         yield ""
     yield _verdict(prescription)
+
+
+def _advice(prescription: Prescription) -> str:
+    """Return what else can be done about what is left."""
+    if prescription.patches:
+        what = "The patch cures" if len(prescription.patches) == 1 else "The patches, one after the other, cure"
+        return f"{what} it, as measured; --apply-source makes the change."
+    unbalanced = any(finding.code in BALANCE for finding in prescription.after.findings)
+    if prescription.has_errors and unbalanced and not prescription.rebalanced:
+        return (
+            "No weights are set while errors are left: they would be wrong once those are cured. "
+            "--rebalance sets them all the same."
+        )
+    return ""
 
 
 def _tables(prescription: Prescription) -> Iterator[RenderableType]:
@@ -149,6 +166,7 @@ def _complaint(label: str, finding: Finding) -> RenderableType:
         (f"{style.SEVERITY_MARKS[finding.severity]} {label} ", severity),
         (f"{finding.code} {finding.name}", style.HEADER),
         f": {printable(finding.message)}",
+        f" ({printable(shown_place(finding.location))})" if finding.location else "",
         f"\n  {printable(finding.remedy)}" if finding.remedy else "",
     )
 
@@ -156,14 +174,17 @@ def _complaint(label: str, finding: Finding) -> RenderableType:
 def _verdict(prescription: Prescription) -> Text:
     verdict, written = prescription.verdict, prescription.written
     counts = f"{_counted(prescription.cured)} cured, {len(prescription.left)} left, {len(prescription.arisen)} new"
-    if not prescription.cures:
-        counts = "nothing to change" if not prescription.left else f"no change helps: {len(prescription.left)} left"
-    code = f", {len(prescription.patched)} patched in code" if prescription.patched else ""
+    if not prescription.cures and not prescription.patched:
+        left = f"{_counted(prescription.left)} left, none of which a change of the config cures"
+        counts = left if prescription.left else "nothing to change: no error and no warning"
     unproved = "not proved, so " if prescription.is_refuted else ""
-    where = f"wrote {printable(str(written))}" if written else f"{unproved}the config was not written"
-    return Text.assemble(
-        (f"{style.VERDICT_MARKS[verdict]} {counts}", style.VERDICT_STYLES[verdict]), f"{code} · {where}"
+    where = (
+        f"wrote {printable(str(written))}"
+        if written
+        else f"{unproved}{printable(str(prescription.path))} stays as it is"
     )
+    where += "".join(f" · changed {printable(file)}" for file in {patch.file: None for patch in prescription.patched})
+    return Text.assemble((f"{style.VERDICT_MARKS[verdict]} {counts}", style.VERDICT_STYLES[verdict]), f" · {where}")
 
 
 def _counted(findings: Sequence[Finding]) -> str:
@@ -189,4 +210,5 @@ def print_prescription(prescription: Prescription, *, form: str, quiet: bool) ->
 
 def _colored(diff: str) -> Text:
     colors: Mapping[str, Any] = {"+": style.PASSED, "-": style.ERROR, "@": style.LABEL}
-    return Text.assemble(*((f"{printable(line)}\n", colors.get(line[:1], "")) for line in diff.splitlines()), end="")
+    lines = ((f"{printable(line)}\n", colors.get(line[:1], "")) for line in diff.splitlines())
+    return Text.assemble(*lines, end="", no_wrap=True, overflow="ignore")

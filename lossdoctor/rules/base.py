@@ -133,6 +133,19 @@ class Case:
         keys = self.weight_key(objective, component)
         return {dotted((*keys, "to") if self.schedule(objective, component) else keys): weight}
 
+    def removal_fix(self, component: str) -> dict[str, None] | None:
+        """Return the change that takes a built-in component out, and what else the config says of it.
+
+        None where the user's own code computes it.
+        """
+        if self.config is None or component not in self.built_in:
+            return None
+        loss, names = self.config.loss, (component, f"total.{component}")
+        said = [("roles", name) for name in names if name in loss.roles]
+        said += [("shares", name) for name in names if name in loss.shares]
+        keys = [("loss", *key) for key in said]
+        return {dotted(key): None for key in (("loss", "components", component), *keys)}
+
     @property
     def _weights(self) -> Mapping[str, float | Schedule]:
         """The weights of a loss in user code, by component or `objective.component`."""

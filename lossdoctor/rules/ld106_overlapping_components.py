@@ -66,16 +66,21 @@ class OverlappingComponents(Rule):
             pairs = {(pair.a, pair.b): pair.cosine for pair in balance.summarize(gradients).cosines}
             used = [k for k, weight in enumerate(gradients.weights) if weight != 0 and gradients.attached[k]]
             twins = set[int]()
+            contained: list[tuple[tuple[str, str], float | None]] = []
             for a, b in itertools.combinations(used, 2):
                 cosine = pairs[gradients.components[a], gradients.components[b]]
                 if (ratio := self._same_function(case, gradients, a, b, cosine)) is not None:
                     twins.add(b)
                     yield self._identical(case, gradients, a, b, {"cosine": cosine, "value_ratio": ratio})
                 elif pair := _containment(case, gradients, a, b):
-                    yield self._contained(case, gradients.name, *pair, {"cosine": cosine})
+                    contained.append((pair, cosine))
             different = [k for k in used if k not in twins]
-            if relation := linear_relation(gradients, different, self.ratio_spread):
+            relation = linear_relation(gradients, different, self.ratio_spread)
+            if relation:
                 yield self._combined(case, gradients, relation)
+            for pair, cosine in contained:
+                if not _is_among(gradients, pair, relation):
+                    yield self._contained(case, gradients.name, *pair, {"cosine": cosine})
 
     def check_expected(self, case: Case, expected: Expected) -> Iterator[Finding]:
         """Yield a finding for every pair of components of which the config says that they overlap."""
@@ -133,6 +138,7 @@ class OverlappingComponents(Rule):
             remedy=f"Return the parts alone: the weighted total is made of them. Without {whole}, the same total has "
             + ", ".join(f"{name}: {weight:.4g}" for name, weight in _weights_without(gradients, relation).items())
             + " as weights.",
+            fix=_without_whole(case, gradients, relation),
             location=case.locate_component(whole),
         )
 
@@ -152,6 +158,14 @@ class OverlappingComponents(Rule):
         )
 
 
+def _is_among(gradients: ObjectiveGradients, pair: tuple[str, str], relation: LinearRelation | None) -> bool:
+    """Whether a relation says already that the first of two components is part of the second."""
+    if relation is None:
+        return False
+    inner, outer = map(gradients.components.index, pair)
+    return outer == relation.whole and inner in relation.parts
+
+
 def _weights_without(gradients: ObjectiveGradients, relation: LinearRelation) -> dict[str, float]:
     """Return the weights with which the parts alone make the same total."""
     return {
@@ -166,11 +180,30 @@ def _without(case: Case, objective: str, dropped: str, kept: str, weight: float)
     None where the user's code computes them, or where a weight follows a schedule of its own.
     """
     scheduled = any(case.schedule(objective, name) for name in (dropped, kept))
-    if scheduled or not {dropped, kept} <= case.built_in.keys():
+    removal = case.removal_fix(dropped)
+    if scheduled or removal is None:
         return None
     # Rounded only to hide the rounding of the ratio: the total stays what it was.
-    changed = case.weight_fix(objective, kept, float(f"{weight:.4g}")) or {}
-    return {dotted(("loss", "components", dropped)): None, **changed}
+    changed: dict[str, Any] = {**removal, **(case.weight_fix(objective, kept, float(f"{weight:.4g}")) or {})}
+    shares = [case.declared_share(objective, name) for name in (kept, dropped)]
+    if None not in shares:
+        changed[dotted(("loss", "shares", kept))] = sum(share for share in shares if share)
+    return changed
+
+
+def _without_whole(case: Case, gradients: ObjectiveGradients, relation: LinearRelation) -> dict[str, Any] | None:
+    """Return the change that drops a built-in component and gives its parts the weights of the same total.
+
+    None where the user's code computes it, where a weight follows a schedule, or where a part would no longer count.
+    """
+    weights = _weights_without(gradients, relation)
+    whole = gradients.components[relation.whole]
+    removal = case.removal_fix(whole)
+    scheduled = any(case.schedule(gradients.name, name) for name in (whole, *weights))
+    if removal is None or scheduled or min(weights.values()) <= 0:
+        return None
+    new = [case.weight_fix(gradients.name, name, float(f"{weight:.4g}")) or {} for name, weight in weights.items()]
+    return {**removal, **{key: weight for change in new for key, weight in change.items()}}
 
 
 def _constant(numbers: Sequence[float | None], spread: float) -> float | None:

@@ -85,6 +85,7 @@ class SilentBroadcast(Rule):
             + (f"; a perfect prediction would have {2 * cause.spread:.3g}" if cause.spread is not None else ""),
             objective=found.objective,
             evidence={
+                "operation": cause.operation,
                 "shapes": [str(list(cause.first)), str(list(cause.second))],
                 "broadcast_to": str(list(cause.result)),
                 "differences": compared,

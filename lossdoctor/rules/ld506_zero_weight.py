@@ -19,6 +19,7 @@ class ZeroWeight(Rule):
     passes through 0 or ends there is meant.
 
     Remedy: remove the component, or give it a weight. A component that is only watched can be logged outside the loss.
+    `lossdoctor fix` takes a built-in component out: what is trained stays the same.
     """
 
     code: ClassVar[str] = "LD506"
@@ -39,6 +40,7 @@ class ZeroWeight(Rule):
                 objective=objective,
                 evidence={"weight": 0.0},
                 remedy=f"Remove it from the loss, or set {key}." if case.config else "Remove it, or give it a weight.",
+                fix=case.removal_fix(component),
                 location=case.locate_weight(objective, component),
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ class HalfPrecisionHazard(Rule):
 
     Remedy: compute the operation in fp32 (`with torch.autocast(device, enabled=False)`, operands `.float()`), take a
     mean in place of a sum, scale the values, or use an eps that the precision can hold (1e-3 for bf16 beside 1, 1e-6
-    for fp16 beside 0).
+    for fp16 beside 0). Or train in another precision: bf16, if that holds every component, else fp32.
     """
 
     code: ClassVar[str] = "LD603"
@@ -52,9 +52,9 @@ class HalfPrecisionHazard(Rule):
 
         for (objective, component, _), group_facts in groupby(sorted(facts, key=group), group):
             if weights.get((objective, component)):
-                yield self._report(case, list(group_facts))
+                yield self._report(case, list(group_facts), sound=_sound_precision(facts))
 
-    def _report(self, case: Case, facts: list[HalfPrecision]) -> Finding:
+    def _report(self, case: Case, facts: list[HalfPrecision], sound: str) -> Finding:
         first = facts[0]
         precisions = listing([fact.precision for fact in facts])
         made = f", first made by {first.operation}" if first.operation else ""
@@ -77,9 +77,16 @@ class HalfPrecisionHazard(Rule):
             severity=Severity.ERROR if first.configured else Severity.NOTE,
             evidence=evidence,
             remedy="Compute it in fp32 (operands .float(), autocast switched off around it), take a mean in place of "
-            "a sum, or use an eps that the precision can hold.",
+            "a sum, or use an eps that the precision can hold"
+            + (f"; or train in {sound}, where every component is sound." if first.configured else "."),
+            fix={"measure.precision": sound} if first.configured and case.config else None,
             location=first.location or case.locate_component(first.component),
         )
+
+
+def _sound_precision(facts: Collection[HalfPrecision]) -> str:
+    """Return the fastest precision in which nothing fails."""
+    return "fp32" if any(fact.precision == "bf16" for fact in facts) else "bf16"
 
 
 def _reason(fact: HalfPrecision, why: str) -> str:

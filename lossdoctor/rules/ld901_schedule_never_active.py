@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
 from ..records import Finding, Severity
@@ -51,6 +51,7 @@ class ScheduleNeverActive(Rule):
                     objective=objective,
                     evidence={**schedule.model_dump(by_alias=True), "steps": case.config.trial.steps},
                     remedy=f"Correct {key}, or set trial.steps to the steps that are really planned.",
+                    fix=_without_schedule(case, component, key, schedule),
                     location=case.locate_weight(objective, component),
                 )
 
@@ -67,6 +68,13 @@ class ScheduleNeverActive(Rule):
         if reached == 0:
             return f"stays {first:g} for all {steps} steps and never becomes {last:g}: {_timetable(schedule)}"
         return f"is {schedule.at(steps):.3g} after all {steps} steps and never becomes {last:g}: {_timetable(schedule)}"
+
+
+def _without_schedule(case: Case, component: str, key: str, schedule: Schedule) -> Mapping[str, Any] | None:
+    """Return the change that says the same without a schedule; None where the schedule or the steps are a mistake."""
+    if schedule.from_ == schedule.to == 0:
+        return case.removal_fix(component)
+    return {key: schedule.to} if schedule.start + schedule.over == 0 else None
 
 
 def _timetable(schedule: Schedule) -> str:

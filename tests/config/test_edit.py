@@ -140,6 +140,15 @@ def test_what_was_read_is_what_was_meant():
         assert value(edit(CONFIG, **{"loss.components.ab.term": new}))["loss"]["components"]["ab"]["term"] == new
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_block_becomes_a_number(ending):
+    text = "w:\n  a:   # ramp\n\n    from: 0.0  # none\n    # all\n    to: 1.0  # full\n\n  # next\n  b: 2.0\n"
+    expected = "w:\n  a: 1.0   # ramp\n\n  # next\n  b: 2.0\n"
+    assert edit(text.replace("\n", ending), **{"w.a": 1.0}) == expected.replace("\n", ending)
+    assert edit("a:\n  - 1\n  - 2\nb: 3\n", a=5) == "a: 5\nb: 3\n"
+    assert edit("a: &x\n  n: 1", a=5) == "a: 5"
+
+
 def test_nothing_to_change_is_the_same_text():
     assert edit(CONFIG, version=1) == CONFIG
 

@@ -100,6 +100,50 @@ class TestUserCode:
         assert [cure.name for cure in prescribe(pose, rebalance=True).cures] == ["weights"]
 
 
+class TestWeightsThatWait:
+    LOSSES = """
+
+def broadcast(model, batch):
+    x, y = batch
+    columns = model(x)[:, :1], y[:, 0]
+    far = 1e6 * torch.nn.functional.mse_loss(*columns)
+    return {"translation": far, "rotation": (model(x) - y).square().mean()}
+
+
+def vanishing(model, batch):
+    x, y = batch
+    return {"translation": (model(x) - y).square().mean(), "rotation": 1e-18 * model(x).mean()}
+"""
+
+    @pytest.fixture
+    def setup(self, pose):
+        def written(losses):
+            pose.with_name("scales.py").write_text((HERE / "scales.py").read_text() + self.LOSSES)
+            pose.write_text(
+                POSE.replace("scales:losses", f"scales:{losses}")
+                .replace("    size: 1e-3\n", "")
+                .replace("  roles: {size: regularizer}\n", "")
+            )
+            return pose
+
+        return written
+
+    @pytest.mark.filterwarnings("ignore:Using a target size")
+    def test_for_an_error_in_a_component_that_they_would_be_set_by(self, setup):
+        path = setup("broadcast")
+        prescription = prescribe(path)
+        assert prescription.has_errors
+        assert prescription.cures == ()
+        assert "--rebalance" in run(path, "--diff").stderr
+        assert prescribe(path, rebalance=True).rebalanced
+
+    def test_not_for_a_component_that_is_nothing_but_rounding(self, setup):
+        """Brought down to its size, the whole gradient would be too small to change a weight."""
+        prescription = prescribe(setup("vanishing"))
+        assert "LD101" in {finding.code for finding in prescription.left}
+        assert prescription.cures == ()
+
+
 def test_healthy_samples_are_left_alone():
     prescription = prescribe(SAMPLES / "colorization" / "balanced.yaml", overrides=["measure.batches=1"])
     assert prescription.diff == ""
@@ -152,6 +196,19 @@ class TestCommand:
         result = run(pose, "--diff")
         assert result.exit_code == 1
         assert "LD501" in result.stderr
+
+    def test_an_override_of_the_loss_is_refused(self, pose):
+        """What is measured with it would be written for a loss without it."""
+        result = run(pose, "--set", "loss.weights.size=1")
+        assert result.exit_code == 2
+        assert "loss.weights.size" in result.stderr
+        assert pose.read_text() == POSE
+
+    def test_other_overrides_hold_for_measuring_and_are_not_written(self, pose):
+        assert run(pose, "--set", "measure.batches=2", "--set", "trial.steps=7").exit_code == 0
+        assert pose.read_text() != POSE
+        assert "measure: {batches: 3}" in pose.read_text()
+        assert "trial" not in pose.read_text()
 
     def test_json(self, pose):
         import json

@@ -70,7 +70,7 @@ class TestVerdicts:
         result = run(pose, "--verify", "--output", pose.with_name("new.yaml"))
         assert result.exit_code == 1, result.output
         assert "worse: progress of the components" in " ".join(result.stdout.split())
-        assert "not proved, so the config was not written" in " ".join(result.stdout.split())
+        assert "not proved, so" in " ".join(result.stdout.split())
         assert pose.read_text() == BAD_BUDGET
         assert not pose.with_name("new.yaml").exists()
 

@@ -239,6 +239,16 @@ class TestCombinations:
         assert "c is a + 2·b in every batch" in finding.message
         assert "a: 3.5, b: 7 " in finding.remedy  # 0.5 + 3, 1 + 2·3
 
+    def test_built_in_parts_are_left_with_the_weights_of_the_same_total(self):
+        values, vectors = self.batches()
+        weights = {"a": 0.5, "c": 3.0}
+        term = {"term": "mse", "weight": 1.0}
+        config = {"components": {"a": {**term, "weight": 0.5}, "b": term, "c": {**term, "weight": 3.0}}}
+        finding = the_finding("LD106", case(measured(values, *vectors, weights=weights), config=config))
+        assert finding.fix["loss.components.c"] is None
+        fixed = after_fix(config, finding).loss.components
+        assert {name: c.weight for name, c in fixed.items()} == {"a": 3.5, "b": 7.0}
+
     def test_in_the_precision_of_measured_gradients(self):
         values, vectors = self.batches()
         noisy = [v * (1 + 1e-6 * self.random.normal(size=v.shape)) for v in vectors]

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from lossdoctor.records import HalfPrecision, Location, Severity
 
 from .cases import case, check, gradients
@@ -67,3 +69,13 @@ def test_a_weight_of_zero_is_nobody_s_hazard():
     facts = gradients(energy=(1.0, 1.0), l1=(1.0, 1.0), weights={"energy": 0.0})
     assert check("LD603", case(facts, half_precision=(OVERFLOW,))) == []
     assert check("LD603", case(FACTS, half_precision=())) == []
+
+
+@pytest.mark.parametrize(("failing", "sound"), [((OVERFLOW,), "bf16"), ((OVERFLOW, ROUNDED), "fp32")])
+def test_another_precision_is_a_cure(failing, sound):
+    """The fastest in which every component is sound; nothing where the precision is none that is configured."""
+    facts = tuple(dataclasses.replace(fact, configured=fact is OVERFLOW) for fact in failing)
+    config = {"step": "my_project.train:losses"}
+    found = {f.severity: f for f in check("LD603", case(FACTS, half_precision=facts, config=config))}
+    assert found.pop(Severity.ERROR).fix == {"measure.precision": sound}
+    assert all(finding.fix is None for finding in found.values())

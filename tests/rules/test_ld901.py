@@ -6,7 +6,7 @@ from lossdoctor.config.load import load_config, parse_config
 from lossdoctor.records import Severity
 from lossdoctor.rules.base import Case
 
-from .cases import case, check, gradients, the_finding, whole
+from .cases import after_fix, case, check, gradients, the_finding, whole
 
 
 def scheduled(steps=200, measured=False, **schedule):
@@ -97,3 +97,19 @@ def test_points_at_the_weight(tmp_path):
 
 def test_options():
     assert check("LD901", scheduled(over=400), reached=0.5) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "weight"),
+    [({"from": 0.0, "to": 0.5, "over": 0}, 0.5), ({"from": 0.0, "to": 0.0, "over": 9}, None)],
+)
+def test_what_says_the_same_without_a_schedule(schedule, weight):
+    """A jump before the first step is a number, and zero at both ends is no component."""
+    loss = {"components": {"a": {"term": "mse", "weight": 1.0}, "b": {"term": "l1", "weight": schedule}}}
+    (finding,) = check("LD901", Case(config=parse_config(whole(loss))))
+    fixed = after_fix(loss, finding).loss.components
+    assert (fixed["b"].weight if "b" in fixed else None) == weight
+
+
+def test_whether_the_steps_or_the_schedule_are_wrong_only_the_author_knows():
+    assert the_finding("LD901", scheduled(steps=100, over=5000)).fix is None
