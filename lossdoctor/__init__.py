@@ -1,7 +1,7 @@
 """lossdoctor finds out why a composite loss will not train.
 
-`lossdoctor.inspect(config)` examines a config, `lossdoctor.measure({...}, model=model)` the live scalars of any
-training loop.
+`lossdoctor.inspect(config)` examines a config, `lossdoctor.fix(config)` finds the changes that cure it, and
+`lossdoctor.measure({...}, model=model)` examines the live scalars of any training loop.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["ConfigError", "LossDoctorError", "Report", "__version__", "inspect", "measure"]
+__all__ = ["ConfigError", "LossDoctorError", "Report", "__version__", "fix", "inspect", "measure"]
 
 if TYPE_CHECKING:
-    from .api import inspect, measure
+    from .api import fix, inspect, measure
     from .errors import ConfigError, LossDoctorError
     from .records import Report
 
 _HOMES = {
+    "fix": "api",
     "inspect": "api",
     "measure": "api",
     "ConfigError": "errors",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checkpoint_files import matching_files
 from .config.load import load_config, parse_config
 from .config.schema import Config
+from .errors import LossDoctorError
 from .inspection import environment, inspect_config, inspect_setup
 from .progress import OnProgress, silent
 from .records import Report
@@ -19,7 +21,9 @@ from .rules.base import Case
 if TYPE_CHECKING:
     from torch import Tensor, nn  # noqa: TID251 - for the type checker alone
 
+    from .prescription.prescription import Prescription
     from .setup.build import Setup
+    from .trial_view import TrialView
 
 
 def inspect(
@@ -52,6 +56,64 @@ def inspect(
     elif not isinstance(config, Config):
         config = parse_config(config)
     return inspect_config(config, quick=quick, at_step=at_step, checkpoints=files, on_progress=on_progress).report
+
+
+def fix(
+    config: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    rebalance: bool = False,
+    verify: bool = False,
+    seeds: int = 3,
+    from_checkpoint: bool = False,
+    output_dir: str | Path | None = None,
+    overwrite: bool = False,
+    output: str | Path | None = None,
+    backup: bool = False,
+    apply_source: bool = False,
+    view: TrialView | None = None,
+) -> Prescription:
+    """Find the changes of a config file that cure its findings, and with `verify` prove by a trial that they help.
+
+    `verify` trains the config as it is and the changed one from the same weights, on the same batches, with three
+    `seeds` or more, for `trial.steps` steps each: `prescription.proof` has every run, the measures and the verdict.
+    Runs start from fresh weights unless `from_checkpoint`. Curves and pictures go into `output_dir`
+    (`runs/<config name>-verify`), where an earlier run is refused unless `overwrite`.
+
+    `output` is the file to write, which may be `config` itself, with the old one as `.bak` beside it with `backup`;
+    nothing is written without it, or where the trial does not prove the change. `apply_source` also changes the user's
+    own code where a finding comes with a patch that is measured to help.
+
+    Raises LossDoctorError where the config cannot be read, measured or trained, or something cannot be written.
+    """
+    from .prescription.apply import destination, write_prescription
+    from .prescription.prescribe import prescribe
+    from .prescription.prove_patches import prove_patches, write_patches
+    from .prescription.verify import plan_verification, verified, write_report
+    from .trial_view import TrialView
+
+    path, view = Path(config), view or TrialView()
+    target = None if output is None else destination(path, Path(output))
+    plan = None
+    if verify:
+        if apply_source:
+            message = "a trial compares two configs with the same code: it cannot prove a patch of the code"
+            raise LossDoctorError(message, "Apply the patches first, then verify what the config still lacks.")
+        plan = plan_verification(
+            path, overrides, seeds=seeds, from_checkpoint=from_checkpoint, output_dir=output_dir, overwrite=overwrite
+        )
+    prescription = prescribe(path, overrides=overrides, rebalance=rebalance, on_progress=view.on_progress)
+    patched = prove_patches(prescription, rebalance=rebalance, on_progress=view.on_progress)
+    patching = apply_source and target is not None
+    prescription = write_patches(patched) if patching else replace(prescription, patches=patched.patches)
+    if plan:
+        prescription = verified(prescription, plan, view)
+        write_report(prescription, plan)  # whatever becomes of the config, minutes of training are kept
+    if target and not prescription.is_refuted:
+        prescription = replace(prescription, written=write_prescription(prescription, target, backup=backup))
+        if plan:
+            write_report(prescription, plan)
+    return prescription
 
 
 def measure(

@@ -127,3 +127,32 @@ class Trial:
     def curve(self, objective: str) -> Curve | None:
         """Return the curve of one objective."""
         return next((curve for curve in self.curves if curve.objective == objective), None)
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One training of one arm of a comparison."""
+
+    seed: int
+    steps: int  #: made
+    stopped: str | None  #: why it ended before the planned steps
+    seconds: float
+    curves: tuple[Curve, ...]  #: of the arm's own loss
+    metrics: tuple[
+        Evaluation, ...
+    ]  #: by the loss of the config as it is; before the first step, on the way, at the end
+    trajectory: tuple[TrajectoryPoint, ...] = ()  #: of the arm's own loss; empty where shares were not measured
+
+
+@dataclass(frozen=True)
+class ArmPair:
+    """Both arms of one seed."""
+
+    as_is: ArmRun
+    fixed: ArmRun
+    notes: tuple[str, ...] = ()  #: what a reader has to know to read the numbers
+
+    @property
+    def arms(self) -> Mapping[str, ArmRun]:
+        """Both by name."""
+        return {"as is": self.as_is, "fixed": self.fixed}

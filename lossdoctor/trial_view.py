@@ -33,8 +33,11 @@ class TrialView:
         self.on_progress = on_progress  #: for the diagnosis before the run
         self.metrics: dict[str, float | None] = {}  #: of the last validation
 
-    def watch(self, what: str, steps: int) -> Look:  # noqa: ARG002 - for those that show something
-        """Announce a run of so many steps; return what to call as it goes on."""
+    def watch(self, what: str, steps: int, start: int = 0, *, later: int = 0) -> Look:  # noqa: ARG002 - for those that show something
+        """Announce a run of so many steps, and how many like it are to follow; return what to call as it goes on.
+
+        A run that is resumed goes on from the step `start`.
+        """
         return lambda _step, _curves: None
 
 
@@ -52,9 +55,9 @@ def trial_view(*, quiet: bool) -> Iterator[TrialView]:
 
 
 class _Plain(TrialView):
-    def watch(self, what: str, steps: int) -> Look:
+    def watch(self, what: str, steps: int, start: int = 0, *, later: int = 0) -> Look:
         self.metrics.clear()  # those of the run before
-        every, shown = max(steps // PLAIN_LINES, 1), -1
+        every, shown, left = max(steps // PLAIN_LINES, 1), -1, _time_left(steps, start, later)
 
         def look(step: int, curves: Sequence[Curve]) -> None:
             nonlocal shown
@@ -63,7 +66,9 @@ class _Plain(TrialView):
                 numbers = [f"{printable(name)} {number(series[-1])}" for name, series in _series(curves)]
                 numbers += [f"{printable(name)} {number(value)}" for name, value in self.metrics.items()]
                 with contextlib.suppress(OSError):  # nobody reads it any more
-                    print(f"{what}, step {step}/{steps}: {', '.join(numbers)}", file=sys.stderr, flush=True)
+                    print(
+                        f"{what}, step {step}/{steps}, {left(step)}: {', '.join(numbers)}", file=sys.stderr, flush=True
+                    )
 
         return look
 
@@ -73,26 +78,31 @@ class _InTerminal(TrialView):
         super().__init__(on_progress)
         self._shown = shown
 
-    def watch(self, what: str, steps: int) -> Look:
+    def watch(self, what: str, steps: int, start: int = 0, *, later: int = 0) -> Look:
         from rich.console import Console
         from rich.live import Live
 
         self._shown.close()  # what showed the stage before
         self.metrics.clear()
         live = self._shown.enter_context(Live(console=Console(stderr=True), transient=True, auto_refresh=False))
-        began = time.monotonic()
-
-        first: int | None = None  #: a run that is resumed does not begin at 0
+        left = _time_left(steps, start, later)
 
         def look(step: int, curves: Sequence[Curve]) -> None:
-            nonlocal first
-            if first is None:
-                first = step - 1
-            left = (time.monotonic() - began) / (step - first) * (steps - step)
-            title = f"{what}: step {step} of {steps}, {left:.0f} s left"
+            title = f"{what}: step {step} of {steps}, {left(step)}"
             live.update(_table(title, curves, self.metrics), refresh=True)
 
         return look
+
+
+def _time_left(steps: int, start: int, later: int) -> Callable[[int], str]:
+    """Return what tells, from the pace so far, how long it takes until this run and those that follow are over."""
+    began = time.monotonic()
+
+    def left(step: int) -> str:
+        seconds = (time.monotonic() - began) / max(step - start, 1) * (steps - step + later * steps)
+        return f"{seconds:.0f} s left"
+
+    return left
 
 
 def _table(title: str, curves: Sequence[Curve], metrics: Mapping[str, float | None]) -> RenderableType:

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..errors import LossDoctorError
 from .app import app
 from .failures import errors_explained
 from .options import (
     Batches,
     ConfigPath,
     Device,
+    FromCheckpoint,
     FromScratch,
     Ignore,
+    Overwrite,
     Precision,
     Quiet,
     Seed,
     Select,
     Set,
+    Steps,
     Traceback,
     measure_overrides,
     rule_overrides,
+    trial_overrides,
 )
 from .streams import stdout_kept_for_reports, writing_explained
 
-_CHANGING = "Changing"
+
+class FixFormat(str, Enum):
+    """What `fix` prints; a diff has an option of its own."""
+
+    RICH = "rich"
+    JSON = "json"
+
+
+_CHANGING, _TRIAL = "Changing", "Trial"
 
 Diff = Annotated[
     bool, typer.Option("--diff", help="Write nothing: print the change as a unified diff.", rich_help_panel=_CHANGING)
@@ -58,7 +72,34 @@ ApplySource = Annotated[
         rich_help_panel=_CHANGING,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the whole prescription as JSON.", rich_help_panel="Output")]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Train CONFIG as it is and changed, side by side, and write the change only if that proves it.",
+        rich_help_panel=_TRIAL,
+    ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds", metavar="N", min=3, help="Trainings of each, from seed measure.seed on [3].", rich_help_panel=_TRIAL
+    ),
+]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-dir",
+        metavar="DIR",
+        help="Folder of the proof: report, curves, pictures. Default: runs/<config name>-verify",
+        rich_help_panel=_TRIAL,
+    ),
+]
+Format = Annotated[
+    FixFormat,
+    typer.Option("--format", help="What stdout gets: json is the whole prescription.", rich_help_panel="Output"),
+]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel="Output")]
 
 
 @app.command()
@@ -69,6 +110,12 @@ def fix(
     backup: Backup = False,
     rebalance: Rebalance = False,
     apply_source: ApplySource = False,
+    verify: Verify = False,
+    seeds: Seeds = None,
+    steps: Steps = None,
+    from_checkpoint: FromCheckpoint = False,
+    output_dir: OutputDir = None,
+    overwrite: Overwrite = False,
     batches: Batches = None,
     device: Device = None,
     precision: Precision = None,
@@ -77,6 +124,7 @@ def fix(
     from_scratch: FromScratch = False,
     select: Select = None,
     ignore: Ignore = None,
+    form: Format = FixFormat.RICH,
     as_json: Json = False,
     quiet: Quiet = False,
     traceback: Traceback = False,
@@ -88,31 +136,58 @@ def fix(
     anew. Comments, order and quotes of the file stay. For faults in your own code a patch is shown, where one is
     measured to help, and not applied. What --set and the like say holds for measuring and is not written.
 
-    Exit code 0 where no error is left, 1 where some are. Runs the code that CONFIG names: do not use it on a config
-    that you do not trust.
+    With --verify both configs are trained from the same weights on the same batches, with several seeds, and judged by
+    what neither of them minimises: trial.metric, PSNR, the progress of all components. The file is changed only where
+    that proves the change; "no difference" and "worse" leave it alone.
+
+    Exit code 0 where no error is left, 1 where some are or the proof fails. Runs the code that CONFIG names: do not use
+    it on a config that you do not trust.
     """
     with errors_explained(traceback):
-        from ..prescription.apply import destination, write_prescription
-        from ..prescription.prescribe import prescribe
-        from ..prescription.prove_patches import prove_patches, write_patches
-        from ..progress import progress
+        from .. import api
+        from ..records import Verdict
         from ..reports.prescription_report import print_prescription
+        from ..trial_view import trial_view
 
-        target = None if diff else destination(config, output)
+        _refuse_without_verify(
+            verify,
+            {
+                "--seeds": seeds,
+                "--steps": steps,
+                "--from-checkpoint": from_checkpoint,
+                "--output-dir": output_dir,
+                "--overwrite": overwrite,
+            },
+        )
         overrides = [
             *(set_ or []),
             *measure_overrides(batches, device, precision, seed, from_scratch=from_scratch),
+            *trial_overrides(steps),
             *rule_overrides(select, ignore),
         ]
-        with progress(quiet=quiet) as on_progress, stdout_kept_for_reports():
-            prescription = prescribe(config, overrides=overrides, rebalance=rebalance, on_progress=on_progress)
-            patched = prove_patches(prescription, rebalance=rebalance, on_progress=on_progress)
-        if apply_source and target:
-            prescription = write_patches(patched)
-        else:
-            prescription = replace(prescription, patches=patched.patches)
-        written = write_prescription(prescription, target, backup=backup) if target else None
+        with trial_view(quiet=quiet) as view, stdout_kept_for_reports():
+            prescription = api.fix(
+                config,
+                overrides=overrides,
+                rebalance=rebalance,
+                verify=verify,
+                seeds=3 if seeds is None else seeds,
+                from_checkpoint=from_checkpoint,
+                output_dir=output_dir,
+                overwrite=overwrite,
+                output=None if diff else output or config,
+                backup=backup,
+                apply_source=apply_source,
+                view=view,
+            )
         with writing_explained():
-            form = "json" if as_json else "diff" if diff else "rich"
-            print_prescription(prescription, written, form=form, quiet=quiet)
-    raise typer.Exit(int(prescription.has_errors))
+            shown = "json" if as_json or form is FixFormat.JSON else "diff" if diff else "rich"
+            print_prescription(prescription, form=shown, quiet=quiet)
+    raise typer.Exit(int(prescription.verdict is Verdict.FAIL))
+
+
+def _refuse_without_verify(verify: bool, options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value]
+    if given and not verify:
+        message = f"{', '.join(given)} without --verify: nothing is trained"
+        raise LossDoctorError(message, "Add --verify to prove the change by a trial.")

@@ -161,6 +161,12 @@ OutputDir = Annotated[
         rich_help_panel=_TRIAL,
     ),
 ]
+FromCheckpoint = Annotated[
+    bool,
+    typer.Option(
+        "--from-checkpoint", help="Start from model.checkpoint, not from fresh weights.", rich_help_panel=_TRIAL
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the run that the folder holds.", rich_help_panel=_TRIAL)
 ]

@@ -15,6 +15,7 @@ from .options import (
     FailOn,
     FailOnLevel,
     Formats,
+    FromCheckpoint,
     FromScratch,
     Ignore,
     MaxSeconds,
@@ -47,12 +48,7 @@ def overfit_batch(
             "--batch-index", metavar="N", min=0, help="Which batch to overfit, from 0.", rich_help_panel="Trial"
         ),
     ] = 0,
-    from_checkpoint: Annotated[
-        bool,
-        typer.Option(
-            "--from-checkpoint", help="Start from model.checkpoint, not from fresh weights.", rich_help_panel="Trial"
-        ),
-    ] = False,
+    from_checkpoint: FromCheckpoint = False,
     max_seconds: MaxSeconds = None,
     output_dir: OutputDir = None,
     overwrite: Overwrite = False,

@@ -1,4 +1,9 @@
-"""Whether one way of training beats another: the same seeds in both arms, so that every difference is a pair's."""
+"""Whether one way of training beats another: the same seeds in both arms, so that every difference is a pair's.
+
+Seeds differ by more than arms do: by their initial weights and the order of their batches, both of which the arms of a
+seed share. So what is judged is the mean of the differences within the seeds, and its interval is Student's t, which
+is made for few differences of unknown spread: with three of them the mean has to be 2.5 times their standard deviation.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +85,9 @@ def progress(start: float, as_is: float, fixed: float) -> tuple[float, float]:
     """Return how far a value has fallen in each arm, as a part of the larger change of the two.
 
     Units cancel, so components of any kind can be averaged: 1 and 0.4 say that one arm brought the component down by
-    all that was seen, the other by 40 % of that; negative numbers say that it rose. Both are 0 where nothing moved.
+    all that was seen, the other by 40 % of that; negative numbers say that it rose. Both are 0 where nothing moved. NaN
+    where an arm did not end in a number.
     """
     falls = start - as_is, start - fixed
-    largest = max(map(abs, falls))
+    largest = max((abs(fall) for fall in falls if math.isfinite(fall)), default=math.nan)
     return (falls[0] / largest, falls[1] / largest) if largest else (0.0, 0.0)

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..records import Finding, Report, Severity, Verdict
+from .comparison import Outcome
+from .proof import Proof
 from .source_patch import SourcePatch, unified_diff
 
 #: Findings about the balance itself: weights settle them, all at once, after the causes are cured.
 BALANCE = frozenset({"LD101", "LD102", "LD105"})
+
 
 #: The name of a cure that balances the components.
 WEIGHTS = "weights"
@@ -21,7 +24,7 @@ WEIGHTS = "weights"
 class Cure:
     """A change of the config that was measured to help."""
 
-    name: str  #: code and name of the rule whose finding it cures; "weights" where it balances the components
+    name: str  #: code and name of the rule whose finding it cures, or WEIGHTS
     objective: str
     components: tuple[str, ...]
     reason: str  #: what the finding said, or the numbers that each weight follows from
@@ -42,6 +45,9 @@ class Prescription:
     overrides: tuple[str, ...] = ()  #: what was measured differs from the file in this
     patches: tuple[SourcePatch, ...] = ()  #: changes of the user's own code that were measured to help, not made
     patched: tuple[SourcePatch, ...] = ()  #: those that were made
+    proof: Proof | None = None  #: of both configs trained side by side, where that was asked for
+    warnings: tuple[str, ...] = ()  #: where gradient shares do not stay what the weights were set for
+    written: Path | None = None  #: the file that has the changed config now
 
     @property
     def diff(self) -> str:
@@ -52,6 +58,16 @@ class Prescription:
     def has_errors(self) -> bool:
         """Whether errors are left."""
         return self.after.verdict is Verdict.FAIL
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether a trial was to prove that the change helps, and did not."""
+        return self.proof is not None and self.proof.outcome is not Outcome.PROVED
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the report on the changed config; fail where the change was to be proved and is not."""
+        return Verdict.FAIL if self.is_refuted else self.after.verdict
 
     @property
     def rebalanced(self) -> bool:

@@ -15,7 +15,7 @@ from rich.console import Console
 from ..errors import LossDoctorError
 from ..records import Report
 from . import FORMATS
-from .half_blocks import half_blocks
+from .half_blocks import show_pictures
 from .rich_report import render_rich
 
 
@@ -53,7 +53,8 @@ class Emission:
         if self.table:
             console = _Console(stderr=bool(self.streams), soft_wrap=False)
             console.print(render_rich(reports, wide=self.wide))
-            _show_pictures(console, reports)
+            for report in reports:
+                show_pictures(console, report.trial.files if report.trial else ())
         for name in self.streams:
             if name == "rich":
                 _Console().print(render_rich(reports, wide=self.wide))
@@ -61,17 +62,6 @@ class Emission:
                 # Files and pipes are UTF-8 whatever the terminal's encoding is.
                 sys.stdout.buffer.write(FORMATS[name](reports).encode())
                 sys.stdout.flush()
-
-
-def _show_pictures(console: Console, reports: Sequence[Report]) -> None:
-    """Preview what the models made of a few images, where the terminal has colours."""
-    if console.no_color or console.color_system not in ("256", "truecolor"):
-        return
-    for report in reports:
-        files = report.trial.files if report.trial else ()
-        picture = next((Path(file) for file in files if file.endswith("samples.png")), None)
-        if picture and picture.exists():
-            console.print(half_blocks(picture, console.width))
 
 
 class _Console(Console):

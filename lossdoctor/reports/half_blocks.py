@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.color import Color
+from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
 #: Columns of a picture at most: enough to tell green from grey.
 WIDEST = 96
+
+
+def show_pictures(console: Console, files: Sequence[str]) -> None:
+    """Preview what models made of a few images, of the files of a run, where the terminal has colours."""
+    if console.no_color or console.color_system not in ("256", "truecolor"):
+        return
+    picture = next((Path(file) for file in files if file.endswith("samples.png")), None)
+    if picture and picture.exists():
+        console.print(half_blocks(picture, console.width))
 
 
 def half_blocks(file: Path, width: int) -> Segments:

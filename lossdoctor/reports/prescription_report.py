@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -19,10 +18,12 @@ from ..prescription.prescription import BALANCE, Cure, Prescription
 from ..printable import printable
 from ..records import ComponentReport, Finding, ObjectiveReport
 from . import rich_style as style
+from .half_blocks import show_pictures
 from .json_report import report_document
 from .json_text import json_text, plain
 from .number_format import MISSING, number, percent
 from .places import shown_place
+from .proof_report import proof_document, proof_sections
 from .rich_objective import ruled_table
 from .rich_report import LONGEST_LINE
 
@@ -44,12 +45,12 @@ _QUANTITIES = (
 )
 
 
-def render_prescription(prescription: Prescription, written: Path | None) -> RenderableType:
-    """Return the prescription for `Console.print`. `written` is the file that was written, if any."""
-    return Group(*_sections(prescription, written))
+def render_prescription(prescription: Prescription) -> RenderableType:
+    """Return the prescription for `Console.print`."""
+    return Group(*_sections(prescription))
 
 
-def prescription_json(prescription: Prescription, written: Path | None) -> str:
+def prescription_json(prescription: Prescription) -> str:
     """Return the whole prescription as one JSON object; `before` and `after` are reports (CONTRACT `lossdoctor/1`)."""
     return json_text(
         {
@@ -57,13 +58,15 @@ def prescription_json(prescription: Prescription, written: Path | None) -> str:
             "version": prescription.after.version,
             "command": "fix",
             "config": str(prescription.path),
-            "verdict": prescription.after.verdict.value,
+            "verdict": prescription.verdict.value,
             "cures": plain(prescription.cures),
             "cured": plain(prescription.cured),
             "left": plain(prescription.left),
             "arisen": plain(prescription.arisen),
             "diff": prescription.diff,
-            "written": str(written) if written else None,
+            "written": str(prescription.written) if prescription.written else None,
+            "warnings": plain(prescription.warnings),
+            "proof": proof_document(prescription.proof) if prescription.proof else None,
             "patches": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patches],
             "patched": [{"code": patch.code, "file": patch.file, "diff": patch.diff} for patch in prescription.patched],
             "before": report_document(prescription.before),
@@ -72,7 +75,7 @@ def prescription_json(prescription: Prescription, written: Path | None) -> str:
     )
 
 
-def _sections(prescription: Prescription, written: Path | None) -> Iterator[RenderableType]:
+def _sections(prescription: Prescription) -> Iterator[RenderableType]:
     if prescription.cures:
         yield from _tables(prescription)
         for cure in prescription.cures:
@@ -89,7 +92,14 @@ def _sections(prescription: Prescription, written: Path | None) -> Iterator[Rend
             yield ""
     if advice := _advice(prescription):
         yield Constrain(Text(advice), LONGEST_LINE)
-    yield _verdict(prescription, written)
+    if prescription.proof:
+        for section in proof_sections(prescription.proof):
+            yield Constrain(section, LONGEST_LINE)
+        yield ""
+    for warning in prescription.warnings:
+        yield Constrain(Text.assemble(("! ", style.WARNING), printable(warning)), LONGEST_LINE)
+        yield ""
+    yield _verdict(prescription)
 
 
 def _advice(prescription: Prescription) -> str:
@@ -161,33 +171,37 @@ def _complaint(label: str, finding: Finding) -> RenderableType:
     )
 
 
-def _verdict(prescription: Prescription, written: Path | None) -> Text:
-    report = prescription.after
-    mark = (f"{style.VERDICT_MARKS[report.verdict]} ", style.VERDICT_STYLES[report.verdict])
+def _verdict(prescription: Prescription) -> Text:
+    verdict, written = prescription.verdict, prescription.written
     counts = f"{_counted(prescription.cured)} cured, {len(prescription.left)} left, {len(prescription.arisen)} new"
     if not prescription.cures and not prescription.patched:
         left = f"{_counted(prescription.left)} left, none of which a change of the config cures"
         counts = left if prescription.left else "nothing to change: no error and no warning"
+    unproved = "not proved, so " if prescription.is_refuted else ""
     where = (
-        f" · wrote {printable(str(written))}" if written else f" · {printable(str(prescription.path))} stays as it is"
+        f"wrote {printable(str(written))}"
+        if written
+        else f"{unproved}{printable(str(prescription.path))} stays as it is"
     )
     where += "".join(f" · changed {printable(file)}" for file in {patch.file: None for patch in prescription.patched})
-    return Text.assemble(mark, (counts, style.VERDICT_STYLES[report.verdict]), where)
+    return Text.assemble((f"{style.VERDICT_MARKS[verdict]} {counts}", style.VERDICT_STYLES[verdict]), f" · {where}")
 
 
 def _counted(findings: Sequence[Finding]) -> str:
     return f"{len(findings)} finding{'s' * (len(findings) != 1)}"
 
 
-def print_prescription(prescription: Prescription, written: Path | None, *, form: str, quiet: bool) -> None:
+def print_prescription(prescription: Prescription, *, form: str, quiet: bool) -> None:
     """Write the prescription: the JSON or the diff alone to stdout, for programs, and the rest, for people, to stderr.
 
     `form` is "json", "diff", or "rich", which is all for people and on stdout.
     """
     if not quiet:
-        Console(stderr=form != "rich").print(render_prescription(prescription, written))
+        console = Console(stderr=form != "rich")
+        console.print(render_prescription(prescription))
+        show_pictures(console, prescription.proof.files if prescription.proof else ())
     if form == "json":
-        sys.stdout.write(prescription_json(prescription, written))
+        sys.stdout.write(prescription_json(prescription))
     elif form == "diff" and sys.stdout.isatty():
         Console().print(_colored(prescription.diff), soft_wrap=True)
     elif form == "diff":

@@ -37,7 +37,7 @@ def trial_sections(trial: Trial) -> Iterator[RenderableType]:
     for note in trial.notes:
         yield Text(note)
     if trial.files:
-        yield Text(f"written: {_files(trial.files)}")
+        yield Text(f"written: {in_folder(trial.files)}")
 
 
 def _headline(trial: Trial) -> str:
@@ -50,7 +50,7 @@ def _headline(trial: Trial) -> str:
     return f"{what}, {steps} from {origin} in {number(round(trial.seconds, 1))} s{ending}"
 
 
-def _files(files: Sequence[str]) -> str:
+def in_folder(files: Sequence[str]) -> str:
     """Return the folder once, and the names in it."""
     folder = str(PurePath(files[0]).parent)
     names = [PurePath(file).name if str(PurePath(file).parent) == folder else file for file in files]
@@ -61,7 +61,7 @@ def _verdicts(trial: Trial) -> Table:
     several = len({verdict.objective for verdict in trial.verdicts}) > 1
     with_floor = any(verdict.floor is not None for verdict in trial.verdicts)
     with_control = trial.control is not None
-    table = _table("component", "start", "end", "left")
+    table = open_table("component", "start", "end", "left")
     for name, shown in (("perfect", with_floor), ("input zeroed", with_control)):
         if shown:
             table.add_column(name, justify="right", header_style=style.HEADER)
@@ -93,7 +93,7 @@ def _control(verdict: ComponentVerdict) -> str:
 def _balance(trial: Trial) -> Table:
     """Return the gradient shares over the steps, with the value and the gradient norm of every total below them."""
     points = _spread(trial.trajectory)
-    table = _table("gradient share", *map(_moment, points))
+    table = open_table("gradient share", *map(_moment, points))
     several = len(points[0].objectives) > 1
     for objective in points[0].objectives:
         reports = [point.objective(objective.name) for point in points]
@@ -121,7 +121,7 @@ def _share(report: ObjectiveReport | None, component: str) -> float | None:
 
 def _metrics(metrics: Sequence[Evaluation]) -> Table:
     points = _spread(metrics)
-    table = _table(f"{points[-1].split} data", *(f"step {point.step}" for point in points))
+    table = open_table(f"{points[-1].split} data", *(f"step {point.step}" for point in points))
     for name in points[-1].metrics:
         table.add_row(Text(name), *(number(point.metrics.get(name)) for point in points))
     return table
@@ -133,7 +133,8 @@ def _spread(points: Sequence[Point]) -> list[Point]:
     return [points[k] for k in sorted({round(last * k / (SHOWN_POINTS - 1)) for k in range(SHOWN_POINTS)})]
 
 
-def _table(first: str, *others: str) -> Table:
+def open_table(first: str, *others: str) -> Table:
+    """Return an empty table without rules, numbers in all columns but the first."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(Text(first), header_style=style.HEADER)
     for name in others:

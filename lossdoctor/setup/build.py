@@ -120,16 +120,11 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
         if config.model.checkpoint is not None:
             path = resolve(config.folder, config.model.checkpoint)
             checkpoint = load_checkpoint(model, path, strict=config.model.strict)
-        loss = config.loss
         with blaming(f"moving the model to {device}"):
             model = model.to(device)
         yield Setup(
             model=model,
             batches=batches,
-            loss=build_loss(config, device),
-            weights={name: weight_at(weight, at_step) for name, weight in declared_weights(config).items()},
-            roles=loss.roles,
-            shares=loss.shares,
             parameters=config.measure.parameters,
             device=device,
             precision=config.measure.precision,
@@ -137,10 +132,7 @@ def open_setup(config: Config, *, at_step: int | None = None) -> Iterator[Setup]
             seed=config.measure.seed,
             checkpoint=checkpoint,
             data=data,
-            total=build_total(config),
-            schedules={
-                name: weight for name, weight in declared_weights(config).items() if isinstance(weight, Schedule)
-            },
+            **_loss_of(config, device, at_step),
         )
 
 
@@ -160,6 +152,27 @@ def restore_trainability(trained: Trainability) -> None:
     for parameter, requires_grad in trained:
         if parameter.requires_grad != requires_grad:
             parameter.requires_grad_(requires_grad)
+
+
+def under_loss_of(config: Config, setup: Setup) -> Setup:
+    """Return a setup whose model and batches are those of another, under the loss of a config.
+
+    The other setup has to be open. Raises LossDoctorError for what cannot be built.
+    """
+    return replace(setup, **_loss_of(config, setup.device))
+
+
+def _loss_of(config: Config, device: torch.device, at_step: int | None = None) -> dict[str, Any]:
+    """Return the fields of a setup that the config's `loss` section decides."""
+    declared = declared_weights(config)
+    return {
+        "loss": build_loss(config, device),
+        "weights": {name: weight_at(weight, at_step) for name, weight in declared.items()},
+        "roles": config.loss.roles,
+        "shares": config.loss.shares,
+        "total": build_total(config),
+        "schedules": {name: weight for name, weight in declared.items() if isinstance(weight, Schedule)},
+    }
 
 
 def declared_weights(config: Config) -> Mapping[str, float | Schedule]:

@@ -58,7 +58,8 @@ Look = Callable[[int, Sequence[Curve]], None]
 class Watch:
     """Whom a trial tells what it does."""
 
-    run: Callable[[str, int], Look]  #: told what begins and how many steps it takes; returns whom to show the curves
+    #: Told what begins, how many steps it takes and how many of them are made; returns whom to show the curves.
+    run: Callable[[str, int, int], Look]
     metrics: Callable[[Mapping[str, Number]], None]
 
 

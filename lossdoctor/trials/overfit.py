@@ -83,7 +83,7 @@ def overfit_batch(
                 Event(album_steps(config.trial), album.take),
                 Event(checkpoint_steps(config.trial), files.save),
             ],
-            on_look=watch.run("overfitting one batch", config.trial.steps),
+            on_look=watch.run("overfitting one batch", config.trial.steps, 0),
             stop=stop,
         )
         album.save(folder)
@@ -174,7 +174,7 @@ def _control(
                 control = run(
                     training,
                     same_batch(blind),
-                    on_look=watch.run("control, input zeroed", config.trial.steps),
+                    on_look=watch.run("control, input zeroed", config.trial.steps, 0),
                     stop=stop,
                 )
     except LossDoctorError as error:

@@ -44,14 +44,14 @@ class Album:
 
     def grid(self) -> Image.Image | None:
         """Return one row per sample: input, the stages in order, target. None where there are no images."""
-        if not self.stages:
+        return self.framed({f"step {step}": self.stages[step] for step in sorted(self.stages)})
+
+    def framed(self, outputs: Mapping[str, Tensor]) -> Image.Image | None:
+        """Return one row per sample: input, outputs for it by name, target. None where there are no outputs."""
+        if not outputs:
             return None
         batch = to(self.setup.batches[0], torch.device("cpu"))
-        columns = {
-            "input": as_bytes(_input_of(batch)),
-            **{f"step {step}": self.stages[step] for step in sorted(self.stages)},
-            "target": as_bytes(target_of(batch)),
-        }
+        columns = {"input": as_bytes(_input_of(batch)), **outputs, "target": as_bytes(target_of(batch))}
         return draw_grid(columns)
 
     def save(self, folder: RunFolder) -> None:

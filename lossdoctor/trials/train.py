@@ -76,7 +76,7 @@ def _train(setup: Setup, config: Config, folder: RunFolder, watch: Watch, stop: 
             Event(album_steps(trial), album.take),
             Event(checkpoint_steps(trial), files.save),
         ],
-        on_look=watch.run("training", trial.steps),
+        on_look=watch.run("training", trial.steps, start),
         stop=stop,
     )
     album.save(folder)

@@ -15,7 +15,7 @@ from lossdoctor.trials.train import train
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "sample_data" / "photos"
-UNWATCHED = Watch(lambda what, steps: lambda step, rows: None, lambda metrics: None)
+UNWATCHED = Watch(lambda what, steps, start: lambda step, curves: None, lambda metrics: None)
 
 PLAIN = {
     "model": {"target": "resumable:Net"},

@@ -53,7 +53,9 @@ def test_without_a_terminal_there_are_about_ten_plain_lines(capsys):
             look(step, [curve("generator", adv=(1.0, 0.5)), curve("critic", real=(2.0, 3.0))])
     lines = capsys.readouterr().err.splitlines()
     assert 10 <= len(lines) <= 11
-    assert lines[-1] == ("training, step 200/200: generator 0.5, generator.adv 0.5, critic 3, critic.real 3, psnr 20")
+    assert lines[-1] == (
+        "training, step 200/200, 0 s left: generator 0.5, generator.adv 0.5, critic 3, critic.real 3, psnr 20"
+    )
     assert "\x1b" not in "".join(lines)
 
 
@@ -62,3 +64,21 @@ def test_quiet_shows_nothing(quiet, capsys):
     with trial_view.trial_view(quiet=quiet) as view:
         view.watch("training", 2)(1, [curve(a=(1.0,))])
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("later", "left"), [(0, "30 s left"), (2, "110 s left")])
+def test_the_time_left_counts_the_runs_that_follow(monkeypatch, capsys, later, left):
+    """10 of 40 steps in 10 seconds: 30 more seconds, and 40 for every run like this one."""
+    clock = iter([100.0, 110.0])
+    monkeypatch.setattr(trial_view.time, "monotonic", lambda: next(clock))
+    with trial_view.trial_view(quiet=False) as view:
+        view.watch("fixed, seed 0", 40, later=later)(10, [curve(lab=(0.5,))])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"fixed, seed 0, step 10/40, {left}: total 0.5, lab 0.5"
+
+
+def test_a_run_that_is_resumed_has_its_own_pace(monkeypatch):
+    """Of 10 steps, two took 2 seconds: 8 more."""
+    clock = iter([100.0, 102.0])
+    monkeypatch.setattr(trial_view.time, "monotonic", lambda: next(clock))
+    assert trial_view._time_left(40, 30, later=0)(32) == "8 s left"
