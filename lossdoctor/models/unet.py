@@ -70,8 +70,14 @@ class UNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, H, W) in [0, 1]."""
+        # Without a correction the output is the input, whose brightness the normalisations have taken away. The eps
+        # keeps the sigmoid off its flat ends.
+        return torch.sigmoid(torch.logit(images, eps=1e-2) + self.correction(images))
+
+    def correction(self, images: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to logits (N, out_channels, H, W)."""
         height, width = images.shape[-2:]
-        images = x = pad_to_multiple(images, 2 ** len(self.encoder))
+        x = pad_to_multiple(images, 2 ** len(self.encoder))
         skips = []
         for block in self.encoder:
             x = block(x)
@@ -80,10 +86,8 @@ class UNet(nn.Module):
         x = self.bottleneck(x)
         for block, skip in zip(self.decoder, reversed(skips), strict=True):
             x = block(x, skip)
-        # Without a correction the output is the input, whose brightness the normalisations have taken away. The eps
-        # keeps the sigmoid off its flat ends.
-        corrected = torch.logit(images, eps=1e-2) + self.head(x)
-        return torch.sigmoid(corrected)[..., :height, :width]
+        logits: Tensor = self.head(x)
+        return logits[..., :height, :width]
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
