@@ -62,6 +62,7 @@ def fix(
     config: str | Path,
     *,
     overrides: Sequence[str] = (),
+    checkpoints: Sequence[str] = (),
     rebalance: bool = False,
     verify: bool = False,
     seeds: int = 3,
@@ -80,6 +81,9 @@ def fix(
     Runs start from fresh weights unless `from_checkpoint`. Curves and pictures go into `output_dir`
     (`runs/<config name>-verify`), where an earlier run is refused unless `overwrite`.
 
+    `checkpoints` are patterns of files saved during a training of the model: `prescription.warnings` says where the
+    shares that new weights were set for do not last until its end.
+
     `output` is the file to write, which may be `config` itself, with the old one as `.bak` beside it with `backup`;
     nothing is written without it, or where the trial does not prove the change. `apply_source` also changes the user's
     own code where a finding comes with a patch that is measured to help.
@@ -87,12 +91,13 @@ def fix(
     Raises LossDoctorError where the config cannot be read, measured or trained, or something cannot be written.
     """
     from .prescription.apply import destination, write_prescription
+    from .prescription.drift import followed
     from .prescription.prescribe import prescribe
     from .prescription.prove_patches import prove_patches, write_patches
     from .prescription.verify import plan_verification, verified, write_report
     from .trial_view import TrialView
 
-    path, view = Path(config), view or TrialView()
+    path, view, files = Path(config), view or TrialView(), matching_files(checkpoints)
     target = None if output is None else destination(path, Path(output))
     plan = None
     if verify:
@@ -106,6 +111,8 @@ def fix(
     patched = prove_patches(prescription, rebalance=rebalance, on_progress=view.on_progress)
     patching = apply_source and target is not None
     prescription = write_patches(patched) if patching else replace(prescription, patches=patched.patches)
+    if files:
+        prescription = followed(prescription, files, view.on_progress)
     if plan:
         prescription = verified(prescription, plan, view)
         write_report(prescription, plan)  # whatever becomes of the config, minutes of training are kept

@@ -14,6 +14,7 @@ from .app import app
 from .failures import errors_explained
 from .options import (
     Batches,
+    Checkpoints,
     ConfigPath,
     Device,
     FromCheckpoint,
@@ -122,6 +123,7 @@ def fix(
     seed: Seed = None,
     set_: Set = None,
     from_scratch: FromScratch = False,
+    checkpoints: Checkpoints = None,
     select: Select = None,
     ignore: Ignore = None,
     form: Format = FixFormat.RICH,
@@ -139,6 +141,8 @@ def fix(
     With --verify both configs are trained from the same weights on the same batches, with several seeds, and judged by
     what neither of them minimises: trial.metric, PSNR, the progress of all components. The file is changed only where
     that proves the change; "no difference" and "worse" leave it alone.
+
+    With --checkpoints of a training, or --verify, you are warned where shares at the start do not last.
 
     Exit code 0 where no error is left, 1 where some are or the proof fails. Runs the code that CONFIG names: do not use
     it on a config that you do not trust.
@@ -169,6 +173,7 @@ def fix(
             prescription = api.fix(
                 config,
                 overrides=overrides,
+                checkpoints=checkpoints or (),
                 rebalance=rebalance,
                 verify=verify,
                 seeds=3 if seeds is None else seeds,

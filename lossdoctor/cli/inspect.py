@@ -12,6 +12,7 @@ from .failures import errors_explained, exit_code
 from .options import (
     AtStep,
     Batches,
+    Checkpoints,
     ConfigPath,
     Device,
     FailOn,
@@ -42,16 +43,6 @@ WriteShares = Annotated[
         "--write-shares",
         help="Record the measured shares in CONFIG as its budget (loss.shares).",
         rich_help_panel="Rules",
-    ),
-]
-
-Checkpoints = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--checkpoints",
-        metavar="PATTERN",
-        help="Measure saved checkpoints as well, one after the other: 'ckpt/*.safetensors', in quotes; repeatable.",
-        rich_help_panel="Measuring",
     ),
 ]
 

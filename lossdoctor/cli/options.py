@@ -47,6 +47,15 @@ Batches = Annotated[
     int | None,
     typer.Option("--batches", metavar="N", min=1, help=r"Batches to measure \[config: 4].", rich_help_panel=_MEASURING),
 ]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoints",
+        metavar="PATTERN",
+        help="Measure saved checkpoints as well, one after the other: 'ckpt/*.safetensors', in quotes; repeatable.",
+        rich_help_panel=_MEASURING,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from ..config.load import config_of
+from ..inspection import inspect_config
+from ..progress import OnProgress
 from ..records import ObjectiveReport
 from ..trial_records import TrajectoryPoint
 from .prescription import WEIGHTS, Prescription
+
+
+def followed(prescription: Prescription, checkpoints: Sequence[Path], on_progress: OnProgress) -> Prescription:
+    """Return a prescription that warns where the shares of the changed config do not last over saved checkpoints.
+
+    Raises LossDoctorError where a checkpoint cannot be read or does not fit the model.
+    """
+    config = config_of(prescription.fixed, prescription.path, prescription.overrides)
+    trial = inspect_config(config, quick=True, checkpoints=checkpoints, on_progress=on_progress).case.trial
+    warnings = drifted(prescription, trial.trajectory if trial else (), config.loss.tolerance)
+    return replace(prescription, warnings=(*prescription.warnings, *warnings))
 
 
 def drifted(prescription: Prescription, trajectory: Sequence[TrajectoryPoint], tolerance: float) -> Iterator[str]:

@@ -82,7 +82,7 @@ def verified(prescription: Prescription, plan: Verification, view: TrialView) ->
     plan.folder.write("curves.png", lambda path: path.write_bytes(draw_arms(proof)))
     files = (str(plan.folder.file("report.json")), *plan.folder.written())
     warnings = drifted(prescription, pairs[0].fixed.trajectory, config.loss.tolerance)
-    return replace(prescription, proof=replace(proof, files=files), warnings=tuple(warnings))
+    return replace(prescription, proof=replace(proof, files=files), warnings=(*prescription.warnings, *warnings))
 
 
 def write_report(prescription: Prescription, plan: Verification) -> None:

@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import lossdoctor
@@ -18,6 +20,8 @@ from lossdoctor.cli import app
 from lossdoctor.prescription.comparison import Outcome
 from lossdoctor.prescription.drift import drifted
 from lossdoctor.trial_records import TrajectoryPoint
+
+from . import scales
 
 HERE = Path(__file__).parent
 PHOTOS = HERE.parents[1] / "sample_data" / "photos"
@@ -223,6 +227,23 @@ def test_interrupted_the_config_is_what_it_was(pose):
     assert process.returncode == 130, rest
     assert "interrupted" in rest
     assert pose.read_text() == POSE
+
+
+def test_saved_checkpoints_tell_whether_shares_last(pose):
+    """At the later one rotation has been learned by itself, and an MSE that is small has a small gradient."""
+    torch.manual_seed(0)
+    model, data = scales.Pose(), list(scales.batches())
+    save_file(model.state_dict(), pose.with_name("model-0.safetensors"))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for batch in 40 * data:
+        optimizer.zero_grad()
+        scales.losses(model, batch)["rotation"].backward()
+        optimizer.step()
+    assert lossdoctor.fix(pose, checkpoints=["model-*.safetensors"]).warnings == ()
+    save_file(model.state_dict(), pose.with_name("model-320.safetensors"))
+    (warning,) = lossdoctor.fix(pose, checkpoints=["model-*.safetensors"]).warnings
+    assert "model-320.safetensors, rotation has" in warning
+    assert "translation" not in warning  # from a half to nearly all is less than three times
 
 
 def test_shares_that_do_not_last_are_warned_of(pose):
