@@ -11,7 +11,8 @@ lossdoctor train sample_data/colorization/unnormalized.yaml --from-scratch --for
 
 does it (`--force`, for the diagnosis refuses raw CIELAB), and judged on photographs that were never trained on. The
 perceptual term is that of the loss itself, the same network for both; colourfulness is that of the outputs over that
-of the photographs. Pictures and curves of every run lie below the output folder.
+of the photographs. Pictures and curves of every run lie below the output folder, and those of the plain U-Net's first
+seed side by side in its `founding_case.jpg`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
+
+from PIL import Image, ImageDraw
 
 from lossdoctor.trial_api import train
 from lossdoctor.trial_records import Evaluation
@@ -79,6 +82,23 @@ def main() -> None:
         finite = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
         means = [mean(column) if column else None for column in finite]
         print(row(model, config, optimizer, "mean", means), flush=True)
+    side_by_side(options.output_dir)
+
+
+def side_by_side(folder: Path) -> None:
+    """Put what the plain U-Net made of the first photographs into one picture, a strip for every loss and optimizer."""
+    strips = {
+        f"{optimizer}, {config}": Image.open(folder / f"plain-{config}-{optimizer}-0" / "samples.png")
+        for optimizer, config in itertools.product(OPTIMIZERS, CONFIGS)
+    }
+    width, height = next(iter(strips.values())).size
+    shown, line = min(height, 18 * width // 25), 14
+    picture = Image.new("RGB", (2 * width, 2 * (shown + line)), "white")
+    for place, (name, strip) in enumerate(strips.items()):
+        left, top = place % 2 * width, place // 2 * (shown + line)
+        ImageDraw.Draw(picture).text((left + 4, top + 1), name, fill="black")
+        picture.paste(strip.crop((0, 0, width, shown)), (left, top + line))
+    picture.save(folder / "founding_case.jpg", quality=90)
 
 
 def row(model: str, config: str, optimizer: str, seed: str, values: list[float | None]) -> str:
