@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..records import BatchEntry, DataFacts
-from ..setup.batches import Batch, batch_size
+from ..setup.batches import Batch, batch_size, named_parts
 
 #: Elements of a sample that are compared with other samples', and of a batch among which values are counted: more of
 #: them say no more about pictures or sounds, only about what is discrete anyway.
@@ -78,8 +78,8 @@ def _is_plain(tensor: Tensor) -> bool:
 def _named(batch: Batch, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     if isinstance(batch, Tensor):
         yield prefix or "input", batch
-    elif isinstance(batch, Mapping):
-        for key, part in batch.items():
+    elif (parts := named_parts(batch)) is not None:
+        for key, part in parts.items():
             if isinstance(part, Tensor):
                 yield f"{prefix}.{key}" if prefix else str(key), part
     elif isinstance(batch, (tuple, list)) and not prefix and not all(isinstance(part, Mapping) for part in batch):

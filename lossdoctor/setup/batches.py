@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributions import Distribution
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -106,6 +108,8 @@ def to(batch: Batch, device: torch.device) -> Batch:
         return type(batch)(to(value, device) for value in batch)
     if hasattr(batch, "clone") and hasattr(batch, "to"):
         return batch.clone().to(device)  # graphs and other batch classes of their own
+    if (fields := named_parts(batch)) is not None:
+        return _with_fields(batch, {name: to(value, device) for name, value in fields.items()})
     return batch
 
 
@@ -127,10 +131,31 @@ def changed(batch: Batch, change: Callable[[torch.Tensor], torch.Tensor]) -> Any
         return type(batch)(*(changed(value, change) for value in batch))
     if isinstance(batch, (tuple, list)):
         return type(batch)(changed(value, change) for value in batch)
-    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        fields = {field.name: changed(getattr(batch, field.name), change) for field in dataclasses.fields(batch)}
-        return dataclasses.replace(batch, **fields)
+    if (fields := named_parts(batch)) is not None:
+        return _with_fields(batch, {name: changed(value, change) for name, value in fields.items()})
     return batch
+
+
+def named_parts(batch: Batch) -> Mapping[Any, Any] | None:
+    """Return the parts of a batch, or of a model's output, by their names, where they have such.
+
+    Those of a mapping, of a dataclass, and of a distribution what it is centred on: what its model predicts.
+    """
+    if isinstance(batch, Mapping):
+        return batch
+    if isinstance(batch, Distribution):
+        return {name: batch.__dict__[name] for name in ("loc", "base_dist") if name in batch.__dict__}
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        return {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    return None
+
+
+def _with_fields(batch: Any, fields: Mapping[str, Any]) -> Any:
+    """Return a dataclass or distribution with other values; what it computes when it is made is not computed again."""
+    made = copy.copy(batch)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)  # frozen ones too
+    return made
 
 
 def rebuilt(batch: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
@@ -147,8 +172,13 @@ def batch_size(batch: Batch) -> int | None:
     """Return the length of the first tensor's first dimension, None where a batch has no tensor."""
     if isinstance(batch, torch.Tensor):
         return batch.shape[0] if batch.dim() else None
-    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, (tuple, list)) else ()
-    return next((size for part in parts if (size := batch_size(part)) is not None), None)
+    return next((size for part in parts_of(batch) if (size := batch_size(part)) is not None), None)
+
+
+def parts_of(batch: Batch) -> Iterable[Any]:
+    """Return the parts of a batch, whether they have names or places; nothing for a tensor."""
+    named = named_parts(batch)
+    return named.values() if named is not None else batch if isinstance(batch, (tuple, list)) else ()
 
 
 def call_model(model: nn.Module, batch: Batch) -> Any:
@@ -168,9 +198,9 @@ def call_model(model: nn.Module, batch: Batch) -> Any:
 
 
 def target_of(batch: Batch) -> Any:
-    """Return the target of a batch: the second element of a tuple, the key `target` of a mapping; else None."""
-    if isinstance(batch, Mapping):
-        return batch.get("target")
+    """Return the target of a batch: the second element of a tuple, what a mapping or dataclass calls so; else None."""
+    if (named := named_parts(batch)) is not None:
+        return named.get("target")
     if isinstance(batch, (tuple, list)) and len(batch) > 1:
         return batch[1]
     return None

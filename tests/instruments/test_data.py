@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 
 from lossdoctor.instruments.data import measure_data
+
+
+@dataclass
+class Scan:
+    image: torch.Tensor
+    age: torch.Tensor
+    patient: list[str]
 
 
 def entry(batches, name):
@@ -21,6 +30,7 @@ class TestEntries:
             ([torch.rand(4, 3), torch.rand(4), torch.rand(4, 2)], ["input", "target", "[2]"]),
             ({"image": torch.rand(4, 3), "file": ["a"] * 4}, ["image"]),
             ((torch.rand(4, 3), {"mask": torch.rand(4), "scale": 2.0}), ["input", "target.mask"]),
+            (Scan(torch.rand(4, 3), torch.rand(4), ["a"] * 4), ["image", "age"]),
             ((torch.rand(4, 3), torch.rand(7), torch.tensor(1.0)), ["input"]),  # not one row for every sample
             ([torch.rand(4, 3), [torch.rand(4), torch.rand(4, 2)]], ["input", "target[0]", "target[1]"]),
             ([torch.rand(2, 3), [torch.rand(2, 4), torch.rand(5, 4)]], ["input"]),  # boxes of every image

@@ -1,16 +1,18 @@
 """Batches of every kind: taken, cached, copied, and given to the model."""
 
 from collections import OrderedDict, defaultdict, namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Independent, Normal
 from torch.nn.utils.rnn import pack_sequence
 
 from lossdoctor.config.load import parse_config
 from lossdoctor.errors import DataError, UserCodeError
-from lossdoctor.setup.batches import batch_size, call_model, load_batches, loader, target_of, to
+from lossdoctor.instruments.tensors import tensors_in
+from lossdoctor.setup.batches import batch_size, call_model, changed, load_batches, loader, target_of, to
 from lossdoctor.setup.user_code import importable
 
 Pair = namedtuple("Pair", ["input", "target"])
@@ -34,6 +36,18 @@ class Graph:
         return self
 
 
+@dataclass(frozen=True)
+class Ratings:
+    """A batch with a field that it makes itself."""
+
+    user: torch.Tensor
+    target: torch.Tensor
+    count: int = field(init=False, default=0)
+
+    def __post_init__(self):
+        object.__setattr__(self, "count", len(self.user))
+
+
 class TestCopies:
     @pytest.mark.parametrize(
         "make",
@@ -45,8 +59,9 @@ class TestCopies:
             lambda: OrderedDict(input=tensors()[0]),
             lambda: Pair(*tensors()),
             lambda: ({"a": [tensors()[0]]}, tensors()),
+            lambda: Ratings(*tensors()),
         ],
-        ids=["tensor", "tuple", "list", "dict", "ordered dict", "named tuple", "nested"],
+        ids=["tensor", "tuple", "list", "dict", "ordered dict", "named tuple", "nested", "dataclass"],
     )
     def test_a_copy_is_equal_of_the_same_type_and_independent(self, make):
         batch = make()
@@ -82,9 +97,20 @@ class TestCopies:
         assert packed.data.sum() == 5
 
 
+def test_a_distribution_is_what_it_is_centred_on():
+    """The location replaced, the scale and the batch's own distribution stay."""
+    given = Independent(Normal(torch.zeros(4, 3), torch.full((4, 3), 2.0)), 1)
+    assert list(tensors_in(given)) == ["output.base_dist.loc"]
+    moved = changed(given, lambda tensor: tensor + 5)
+    assert moved.log_prob(torch.full((4, 3), 5.0)).tolist() == given.log_prob(torch.zeros(4, 3)).tolist()
+    assert given.mean.sum() == 0
+
+
 def first(batch):
     if isinstance(batch, torch.Tensor):
         return batch
+    if isinstance(batch, Ratings):
+        return batch.user
     return first(next(iter(batch.values() if isinstance(batch, dict) else batch)))
 
 
@@ -116,7 +142,14 @@ class TestCallingTheModel:
 
 @pytest.mark.parametrize(
     ("batch", "target"),
-    [(("x", "y", "z"), "y"), (("x",), None), ({"target": "y"}, "y"), ({"input": "x"}, None), ("x", None)],
+    [
+        (("x", "y", "z"), "y"),
+        (("x",), None),
+        ({"target": "y"}, "y"),
+        ({"input": "x"}, None),
+        (Ratings("x", "y"), "y"),
+        ("x", None),
+    ],
 )
 def test_target(batch, target):
     assert target_of(batch) == target
@@ -128,6 +161,7 @@ def test_target(batch, target):
         (torch.ones(4, 3), 4),
         ((torch.ones(4, 3), torch.ones(4)), 4),
         ({"name": "a", "x": [torch.ones(5)]}, 5),
+        (Ratings(torch.ones(6), torch.ones(6)), 6),
         (torch.tensor(1.0), None),
         ("nothing", None),
     ],

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...setup.batches import Batch, changed, target_of
+from ...setup.batches import Batch, changed, parts_of, target_of
 from ..tensors import tensors_in
 from .made_batches import is_by_sample, size_of
 
@@ -213,7 +213,7 @@ def _has_objects(batch: Batch, size: int) -> bool:
 
 
 def _remove_objects(batch: Batch, sample: int) -> None:
-    for part in batch if isinstance(batch, (tuple, list)) else batch.values():
+    for part in parts_of(batch):
         if isinstance(part, list) and sample < len(part) and (count := _objects(part[sample])):
             part[sample] = {
                 key: value[:0] if isinstance(value, Tensor) and value.dim() and len(value) == count else value
@@ -223,8 +223,7 @@ def _remove_objects(batch: Batch, sample: int) -> None:
 
 def _samples(batch: Batch, size: int) -> Iterator[Any]:
     """Yield what the lists of a batch hold for every sample."""
-    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, (tuple, list)) else ()
-    for part in parts:
+    for part in parts_of(batch):
         if isinstance(part, list) and len(part) == size:
             yield from part
 

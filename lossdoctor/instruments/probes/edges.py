@@ -7,7 +7,7 @@ one forward each for the few whole batches that the data makes likely; more only
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...errors import LossDoctorError
 from ...records import Edge
-from ...setup.batches import Batch, changed, target_of, to
+from ...setup.batches import Batch, changed, named_parts, target_of, to
 from ...setup.build import Setup
 from ..anomalies import trace_anomaly
 from ..tensors import tensors_in
@@ -126,7 +126,8 @@ def _targets(batch: Batch) -> Any:
     """Return what may be the target: the batch's own, or of a mapping without any all that is no input."""
     if (target := target_of(batch)) is not None:
         return target
-    return {key: value for key, value in batch.items() if key != "input"} if isinstance(batch, Mapping) else None
+    named = named_parts(batch)
+    return None if named is None else {key: value for key, value in named.items() if key != "input"}
 
 
 def _fits(target: Tensor, output: Tensor) -> bool:

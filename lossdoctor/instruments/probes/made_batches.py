@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...setup.batches import Batch, batch_size, changed, rebuilt
+from ...setup.batches import Batch, batch_size, changed, parts_of, rebuilt
 from ..tensors import tensors_in
 from .replay import NotApplicableError
 
@@ -35,9 +35,12 @@ def repeated(batch: Batch, times: int) -> Any:
 
 def size_of(batch: Batch) -> int:
     """Return the number of samples. Raises NotApplicableError where it is unknown."""
-    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, (tuple, list)) else ()
     # Where samples differ in size, as in detection, a list has a mapping for each of them.
-    lists = (part for part in parts if isinstance(part, list) and part and all(isinstance(s, Mapping) for s in part))
+    lists = (
+        part
+        for part in parts_of(batch)
+        if isinstance(part, list) and part and all(isinstance(s, Mapping) for s in part)
+    )
     size = next((len(part) for part in lists), None) or batch_size(batch)
     if not size:
         message = "needs batches whose tensors have the samples as their first dimension"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...records import Statistics
-from ...setup.batches import Batch, target_of, to
+from ...setup.batches import Batch, named_parts, target_of, to
 from ...setup.loss import Losses
 from .. import statistics
 from ..tensors import tensors_in
@@ -97,13 +97,13 @@ def statistics_of_target(replay: Replay, answer: Answer) -> Statistics | None:
 
 
 def _entries(batch: Batch) -> dict[str, Tensor]:
-    """Return the input and what may be a target: the declared one, or, in a mapping without, all there is."""
+    """Return the input and what may be a target: the declared one, or, where parts have names, all there is."""
     if isinstance(batch, Tensor):
         return {"input": batch}
     declared = target_of(batch)
-    if isinstance(batch, Mapping):
-        given = batch.get("input")
-        others = batch if declared is None else {}
+    if (parts := named_parts(batch)) is not None:
+        given = parts.get("input")
+        others = parts if declared is None else {}
         named = {key: value for key, part in others.items() for key, value in tensors_in(part, str(key)).items()}
     else:
         given, named = (batch[0], {}) if isinstance(batch, (tuple, list)) and batch else (None, {})
