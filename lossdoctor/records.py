@@ -129,6 +129,7 @@ class Slope:
     minimum: float  #: over all elements and batches
     maximum: float
     uniform: bool  #: in every batch it is the same for all elements that count: none is weighted
+    partial: bool = False  #: it is zero for some elements: they are masked out
     bounded: bool = False  #: on its way to the component the result passes something that is flat beyond a margin
     detached: bool = False  #: what is compared with was cut from the loss's own graph, as in self-supervision
 
@@ -360,6 +361,7 @@ class Direction:
     way: tuple[tuple[float, ...], ...]  #: values from the prediction to the right answer, in equal steps
     shuffled: tuple[tuple[float, ...], ...]  #: values at the right answers of other samples
     weighed_by: str | None = None  #: what in the batch it is in proportion to, such as the rewards of a policy
+    beyond: tuple[float, ...] = ()  #: values one step past the right answer; none where the targets are labels
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,19 @@ def _sign(component: ComponentReport) -> float:
 
 
 def _directions(case: Case, objective: ObjectiveReport, component: ComponentReport) -> list[Direction]:
-    directions = (case.examination.directions or ()) if case.examination else ()
+    """Return what a component makes of answers to the targets that it looks at; of others it likes some by chance."""
+    facts = case.examination
     names = objective.name, component.name
-    return [direction for direction in directions if (direction.objective, direction.component) == names]
+    unseen = {
+        (optimum.output, optimum.target)
+        for optimum in (facts.optima or () if facts else ())
+        if (optimum.objective, optimum.component) == names and not optimum.uses_target
+    }
+    return [
+        direction
+        for direction in (facts.directions or () if facts else ())
+        if (direction.objective, direction.component) == names and (direction.output, direction.target) not in unseen
+    ]
 
 
 def _leads_anywhere(case: Case, objective: ObjectiveReport) -> bool:
@@ -225,10 +235,17 @@ def _prefers_wrong(direction: Direction, sign: float) -> bool:
     """Whether, in every batch, it grows all the way to the right answer and is clearly lower at wrong ones."""
     if direction.weighed_by is not None or len(direction.way[0]) < 3:
         return False
+    if not all(_turns(sign * way[-1], sign * past) for way, past in zip(direction.way, direction.beyond, strict=False)):
+        return False
     return all(
         _grows([sign * value for value in way if isfinite(value)], [sign * value for value in wrong])
         for way, wrong in zip(direction.way, direction.shuffled, strict=True)
     )
+
+
+def _turns(at_the_target: float, beyond: float) -> bool:
+    """Whether it grows no more past the target. What is not defined there cannot tell."""
+    return not beyond > at_the_target
 
 
 def _grows(way: list[float], wrong: list[float]) -> bool:

@@ -1,11 +1,12 @@
 """LD403: slopes of comparisons with the wrong sign, and components that like wrong answers better."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from lossdoctor.diagnose import diagnose
-from lossdoctor.records import Direction, Slope
+from lossdoctor.records import Direction, Optimum, Slope
 
 from .cases import case, check, gradients, operation, the_finding
 from .traced import prediction, target
@@ -114,10 +115,14 @@ def test_domains_that_are_to_be_confused():
     assert check("LD403", case(*objectives, operations=traced)) == []
 
 
-def answered(way, shuffled, weighed_by=None, weight=1.0, **more):
+def answered(way, shuffled, weighed_by=None, weight=1.0, beyond=(), optima=(), **more):
     return case(
         gradients(a=(1.0, 1.0), b=(1.0, 1.0), weights={"a": weight}),
-        directions=(Direction("total", "a", "output", "target", way, shuffled, weighed_by), *more.get("others", ())),
+        directions=(
+            Direction("total", "a", "output", "target", way, shuffled, weighed_by, beyond),
+            *more.get("others", ()),
+        ),
+        optima=optima,
         config=STEP,
     )
 
@@ -140,11 +145,26 @@ def test_a_score_that_is_minimised():
         answered((RISING, RISING), (WRONG, (1.0, 1.0))),  # no worse than other samples' in one batch
         answered((RISING,), ((0.999, 0.999),)),  # hardly worse
         answered((RISING,), (WRONG,), weighed_by="batch[2]"),
+        answered((RISING, RISING), (WRONG, WRONG), beyond=(0.9, 1.2)),  # still growing past the target in one batch
         answered((RISING,), (WRONG,), others=(Direction("total", "a", "output", "mask", ((0.2, 0.1),), (WRONG,)),)),
     ],
 )
 def test_what_is_no_score(right):
     assert check("LD403", right) == []
+
+
+@pytest.mark.parametrize("beyond", [(0.9, 0.9), (1.0, 1.0), (math.nan, 0.9)])
+def test_a_score_turns_at_the_target(beyond):
+    assert check("LD403", answered((RISING, RISING), (WRONG, WRONG), beyond=beyond))
+
+
+@pytest.mark.parametrize("uses_target", [True, False])
+def test_what_it_makes_of_a_tensor_that_it_does_not_look_at_is_chance(uses_target):
+    """Its value at other numbers of the batch, such as ids, happens to be less than at those of other samples."""
+    by_chance = Direction("total", "a", "output", "ids", ((0.2, 0.1),), (WRONG,))
+    seen = Optimum("total", "a", 0.1, 0.1, 0.3, uses_target, "output", "ids")
+    found = check("LD403", answered((RISING,), (WRONG,), others=(by_chance,), optima=(seen,)))
+    assert bool(found) is not uses_target
 
 
 def test_what_it_compares_is_looked_at_before_what_it_answers():

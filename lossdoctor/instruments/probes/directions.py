@@ -3,12 +3,13 @@
 The output is replaced by the target, by the targets of other samples, and by what lies between it and the target. A
 component that compares the two is least at the right one, whatever monotone function is between output and target
 (rearrangement inequality); one that does not look at the target cannot tell them apart. Costs two forwards of the
-first batch, which the probes share; where a component prefers the wrong ones, seven more of every batch.
+first batch, which the probes share; where a component prefers the wrong ones, up to eight more of every batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -24,8 +25,19 @@ from .replay import Replay, Values, values_of
 #: Where on the way from the prediction to the target the component is asked.
 WAY = (0.25, 0.5, 0.75)
 
+#: Where past the target: a step as long as those on the way.
+BEYOND = 1.25
 
 Key = tuple[str, str]  #: objective and component
+
+
+@dataclass
+class _Course:
+    """What a component makes of the answers, batch by batch; see `Direction`."""
+
+    way: list[tuple[float, ...]] = field(default_factory=list)
+    shuffled: list[tuple[float, ...]] = field(default_factory=list)
+    beyond: list[float] = field(default_factory=list)
 
 
 def probe_directions(replay: Replay) -> tuple[Direction, ...]:
@@ -42,8 +54,16 @@ def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
     more = _every_batch(replay, answer) if suspects else {}
     weighed = _weighed_by(replay, answer, suspects) if suspects else {}
     for key, value in right.items():
-        way, shuffled = more.get(key, (((replay.values[key], value),), (wrong[key],)))
-        yield Direction(*key, answer.output, answer.target, way, shuffled, weighed.get(key))
+        course = more.get(key) or _Course([(replay.values[key], value)], [wrong[key]])
+        yield Direction(
+            *key,
+            answer.output,
+            answer.target,
+            tuple(course.way),
+            tuple(course.shuffled),
+            weighed.get(key),
+            tuple(course.beyond),
+        )
 
 
 def _right_and_wrong(
@@ -70,26 +90,33 @@ def _could_be_wrong(weight: float | None, right: float, wrong: tuple[float, ...]
     return sign * right > max(sign * value for value in wrong)
 
 
-def _every_batch(
-    replay: Replay, first: Answer
-) -> dict[Key, tuple[tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]]:
-    """Return, by component, its values on the way to the target and at wrong answers, batch by batch."""
-    ways: dict[Key, list[tuple[float, ...]]] = {}
-    shuffled: dict[Key, list[tuple[float, ...]]] = {}
+def _every_batch(replay: Replay, first: Answer) -> dict[Key, _Course]:
+    """Return, by component, its values on the way to the target, past it and at wrong answers, batch by batch."""
+    courses: dict[Key, _Course] = {}
     for index in range(len(replay.setup.batches)):
         other = replay if index == replay.index else Replay(replay.setup, index)
         for answer in other.once(answers):
             if (answer.output, answer.target) != (first.output, first.target):
                 continue
             right, wrong = _right_and_wrong(other, answer)
-            between = [
-                values_of(other.on_tensor(answer.output, torch.lerp(other.outputs[answer.output], answer.right, part)))
-                for part in WAY
-            ]
+            between = [_part_of_the_way(other, answer, part) for part in WAY]
+            beyond = [] if _are_labels(answer) else [_part_of_the_way(other, answer, BEYOND)]
             for key in right:
-                ways.setdefault(key, []).append((other.values[key], *(values[key] for values in between), right[key]))
-                shuffled.setdefault(key, []).append(wrong[key])
-    return {key: (tuple(ways[key]), tuple(shuffled[key])) for key in ways}
+                course = courses.setdefault(key, _Course())
+                course.way.append((other.values[key], *(values[key] for values in between), right[key]))
+                course.shuffled.append(wrong[key])
+                course.beyond += [values[key] for values in beyond]
+    return courses
+
+
+def _part_of_the_way(replay: Replay, answer: Answer, part: float) -> Values:
+    """Return the values where the model answers what lies between its prediction and the target."""
+    return values_of(replay.on_tensor(answer.output, torch.lerp(replay.outputs[answer.output], answer.right, part)))
+
+
+def _are_labels(answer: Answer) -> bool:
+    """Whether the targets say which, not how much: the best logits are the surest, beyond any target."""
+    return answer.classes is not None or len(answer.right.unique()) <= 2
 
 
 def _weighed_by(replay: Replay, answer: Answer, suspects: Sequence[Key]) -> dict[Key, str]:

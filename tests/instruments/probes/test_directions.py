@@ -41,6 +41,14 @@ def test_a_score_is_followed_in_every_batch():
     start = score.way[0][0]
     # The error shrinks in proportion to what is left of the way, its square with the square of that.
     assert score.way[0] == pytest.approx([start * left**2 for left in (1, 0.75, 0.5, 0.25, 0)], rel=1e-5, abs=1e-7)
+    assert score.beyond == pytest.approx([way[0] * 0.25**2 for way in score.way], rel=1e-5)
+
+
+def test_labels_have_no_beyond():
+    masks = (Y > 1).float()
+    facts = probe_directions(replay(lambda p, t: {"overlap": (p * t).sum(), "size": p.square().mean()}, masks))
+    assert len(next(fact for fact in facts if fact.component == "overlap").way[0]) > 2
+    assert all(fact.beyond == () for fact in facts)
 
 
 def test_what_does_not_look_at_the_target_is_the_same_for_all():
