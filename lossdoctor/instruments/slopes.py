@@ -34,7 +34,8 @@ _ROUNDING = 2e-3
 class SeenSlope:
     """The slope of a component in one batch, still on the device."""
 
-    extremes: Tensor  # (2,) least and greatest of the elements that are not zero; infinities where all are zero
+    # (3,) least and greatest of the elements that are not zero, infinities where all are; whether some are.
+    extremes: Tensor
     bounded: bool
     detached: bool
 
@@ -91,20 +92,22 @@ def _bounded(history: Sequence[Event]) -> set[int]:
 def _extremes(gradient: Tensor) -> Tensor:
     gradient = gradient.detach()
     zero = gradient == 0
-    return torch.stack([gradient.masked_fill(zero, torch.inf).amin(), gradient.masked_fill(zero, -torch.inf).amax()])
+    least, greatest = gradient.masked_fill(zero, torch.inf).amin(), gradient.masked_fill(zero, -torch.inf).amax()
+    return torch.stack([least, greatest, zero.any().to(gradient.dtype)])
 
 
 def join(batches: Iterable[SeenSlope]) -> Slope | None:
     """Return a slope over all batches, None where it is zero or not finite in any of them."""
     seen = list(batches)
     extremes = [slope.extremes.tolist() for slope in seen]
-    moving = [(low, high) for low, high in extremes if low <= high]
+    moving = [(low, high) for low, high, _ in extremes if low <= high]
     if not moving or not all(abs(end) < torch.inf for ends in moving for end in ends):
         return None
     return Slope(
         minimum=min(low for low, _ in moving),
         maximum=max(high for _, high in moving),
         uniform=all(high - low <= _ROUNDING * max(abs(high), abs(low)) for low, high in moving),
+        partial=any(partial for _, _, partial in extremes),
         bounded=any(slope.bounded for slope in seen),
         detached=any(slope.detached for slope in seen),
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
 
-from ..records import Finding, Operand, Operation, Severity, Statistics
+from ..records import Finding, Operand, Operation, Severity, Slope, Statistics
 from .base import Case, Rule, percent
 from .distances import data_side
-from .occurrences import Occurrence, is_whole, occurrences
+from .occurrences import Occurrence, is_weighted, is_whole, occurrences
 from .origins import came_through_layers
 
 #: Distances whose gradient grows with the difference. That of an absolute difference is the same in every unit.
@@ -40,12 +40,14 @@ class ChannelScale(Rule):
     differences is that of the large channel, and its gradient, too. The component falls, and the small channels are
     never learnt. No balance between components shows it, for it is one component.
 
-    Recognised in squared differences that count every element alike, along the second dimension, where the target is
+    Recognised in squared differences along the second dimension, where the target is
     data. The difference of a channel is estimated from the statistics of both sides (means and variances, which an
     untrained prediction does not share with its target); channels whose target never changes are left out. Reported
     where two groups of channels lie more than a factor of `gap` apart, and the smaller ones hold, together, less than
     `least_share` of the gradient at the comparison. An absolute difference has the same gradient in every unit and is
-    left alone, as are features and teachers, the bands of a spectrum, and differences that are weighed by channel.
+    left alone, as are features and teachers, the bands of a spectrum, and differences that are masked. Of weighted
+    ones, as by latitude or by time step, it is supposed that the smaller channels have the largest of the weights and
+    the others the least: only what they cannot make up for is reported.
 
     Remedy: scale every channel by its own standard deviation, on both sides, or make the heads components with a weight
     of their own.
@@ -69,15 +71,16 @@ class ChannelScale(Rule):
             yield self._report(found)
 
     def _drowned(self, operation: Operation) -> Drowned | None:
-        scales = _scales(operation)
+        leeway = _leeway(operation)
+        scales = _scales(operation) if leeway is not None else {}
         ordered = sorted(scales, key=lambda channel: scales[channel])
         gaps = [scales[b] / scales[a] for a, b in pairwise(ordered)]
-        if not gaps or max(gaps) < self.gap:
+        if leeway is None or not gaps or max(gaps) < self.gap * leeway:
             return None
         cut = gaps.index(max(gaps)) + 1
         small, large = ordered[:cut], ordered[cut:]
         norms = [math.hypot(*(scales[channel] for channel in group)) for group in (small, large)]
-        share = norms[0] / sum(norms)
+        share = norms[0] * leeway / (norms[0] * leeway + norms[1])
         if share >= self.least_share:
             return None
         bounds = scales[small[-1]], scales[large[0]]
@@ -106,13 +109,27 @@ class ChannelScale(Rule):
         )
 
 
+def _leeway(operation: Operation) -> float | None:
+    """Return how much more the weights make of one element than of another; None where that is not known."""
+    if is_whole(operation):
+        return 1.0
+    slopes = operation.slopes.values()
+    if not is_weighted(operation) or not slopes or any(slope.partial or _changes_sign(slope) for slope in slopes):
+        return None
+    return max(max(abs(s.minimum), abs(s.maximum)) / min(abs(s.minimum), abs(s.maximum)) for s in slopes)
+
+
+def _changes_sign(slope: Slope) -> bool:
+    return slope.minimum < 0 < slope.maximum
+
+
 def _scales(operation: Operation) -> dict[int, float]:
     """Return the root mean square of the difference in every channel whose target changes; nothing if it says nothing.
 
     Of two sides that know nothing of each other variances add up.
     """
     data = data_side(operation)
-    if operation.name not in _SQUARES or not is_whole(operation) or data is None or _is_made(data):
+    if operation.name not in _SQUARES or data is None or _is_made(data):
         return {}
     prediction = next(operand for operand in operation.operands[:2] if operand is not data)
     if not 1 < len(data.channels) == len(prediction.channels):

@@ -42,8 +42,13 @@ def test_the_value_of_the_derivative():
 
 def test_masked_is_uniform_and_weighed_is_not():
     mask, weights = (Y > 0).float(), Y.abs()
-    assert slopes(lambda p, t: ((p - t).pow(2) * mask).sum())["squared difference"].uniform
-    assert not slopes(lambda p, t: ((p - t).pow(2) * weights).sum())["squared difference"].uniform
+    masked = slopes(lambda p, t: ((p - t).pow(2) * mask).sum())["squared difference"]
+    assert masked.uniform
+    assert masked.partial
+    weighed = slopes(lambda p, t: ((p - t).pow(2) * weights).sum())["squared difference"]
+    assert not weighed.uniform
+    assert not weighed.partial
+    assert (weighed.minimum, weighed.maximum) == pytest.approx((weights.min().item(), weights.max().item()))
 
 
 @pytest.mark.parametrize(

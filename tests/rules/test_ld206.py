@@ -1,10 +1,12 @@
 """LD206: channels of one comparison in units that are far apart."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from lossdoctor.diagnose import diagnose
+from lossdoctor.records import Slope
 
 from .cases import check, operand, spread, the_finding
 from .traced import loss_of
@@ -41,6 +43,25 @@ def test_whose_gradient_knows_no_unit(name):
 @pytest.mark.parametrize("reduction", ["none", "weighted"])
 def test_weighed_channels(reduction):
     assert check("LD206", compared(MILLIMETRES, UNIT, reduction=reduction)) == []
+
+
+@pytest.mark.parametrize(
+    ("slope", "found"),
+    [
+        (Slope(0.1, 0.2, uniform=False), True),
+        (Slope(-0.2, -0.1, uniform=False), True),
+        (Slope(1e-6, 1.0, uniform=False), False),  # one over the variance of each channel, say
+        (Slope(-0.1, 0.2, uniform=False), False),
+        (Slope(0.1, 0.2, uniform=False, partial=True), False),  # masked: what counts is not known
+    ],
+)
+def test_weights_that_cannot_make_up_for_the_units(slope, found):
+    """By latitude or time step: at most twice as much for one element as for another."""
+    facts = compared(MILLIMETRES, UNIT, name="squared difference", reduction="weighted")
+    (comparison,) = facts.examination.operations
+    weighed = replace(comparison, slopes={"total.loss": slope})
+    examination = replace(facts.examination, operations=(weighed,))
+    assert bool(check("LD206", replace(facts, examination=examination))) is found
 
 
 @pytest.mark.parametrize(
