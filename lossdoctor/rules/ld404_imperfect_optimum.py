@@ -21,6 +21,9 @@ _METRICS = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}) | 
     {"squared difference", "absolute difference", "norm of a difference"}
 )
 
+#: Comparisons that are greatest where both sides are the same. A soft Dice is not: its best is the surest mask.
+_SIMILARITIES = frozenset({"cosine_similarity", "overlap of boxes"})
+
 #: How far statistics of the same numbers may be apart.
 _ROUNDING = 1e-5
 
@@ -191,14 +194,14 @@ def _is_of_the_same_output(other: Optimum, optimum: Optimum) -> bool:
 def _compares(case: Case, optimum: Optimum) -> bool:
     """Whether an operation in the component compares what carries gradient with what is given.
 
-    Classes may be compared by anything; numbers by what is least where they are the same, or the best ones would be
-    the surest.
+    Classes may be compared by anything; numbers by what is at its best where they are the same, or the best ones would
+    be the surest.
     """
     key = f"{optimum.objective}.{optimum.component}"
     slopes = [
         operation.slopes[key]
         for operation in case.operations(optimum.objective, optimum.component)
-        if key in operation.slopes and (optimum.classes or operation.name in _METRICS)
+        if key in operation.slopes and (optimum.classes or operation.name in _METRICS | _SIMILARITIES)
     ]
     return any(not slope.bounded and not slope.detached for slope in slopes)
 

@@ -75,7 +75,7 @@ class DegenerateData(Rule):
         for entry in data.entries:
             if entry is main:
                 yield from self._constant_input(case, entry)
-            elif main is not None:
+            elif main is not None and _may_be_a_target(entry, data):
                 yield from self._constant_target(case, entry, main)
 
     def _unreadable(self, case: Case, data: DataFacts) -> Iterator[Finding]:
@@ -178,6 +178,12 @@ def _main_entry(data: DataFacts) -> BatchEntry | None:
     return next(iter(named or sorted(others, key=lambda entry: -entry.elements)), None)
 
 
+def _may_be_a_target(entry: BatchEntry, data: DataFacts) -> bool:
+    """Whether it is called the target, or nothing is: then what the loss compares with is one."""
+    declared = any(other.name.startswith("target") for other in data.entries)
+    return entry.name.startswith("target") or not declared or _is_picture(entry)
+
+
 def _is_picture(entry: BatchEntry) -> bool:
     return len(entry.shape) > 1 and entry.elements >= PICTURE_ELEMENTS
 
@@ -194,7 +200,7 @@ def _is_learned(case: Case, entry: BatchEntry, main: BatchEntry) -> bool:
     # The map of a patch discriminator is smaller than the picture, a mask or a larger picture is not.
     if _is_picture(entry) and math.prod(entry.shape[-2:]) >= math.prod(main.shape[-2:]):
         return bool(comparisons) or (not traced and entry.name == "target")
-    if entry.samples < LEAST_SAMPLES or not entry.name.startswith("target"):
+    if entry.samples < LEAST_SAMPLES:
         return False
     is_series = len(entry.shape) == 1 and entry.elements >= LABEL_ELEMENTS
     unusual = entry.value not in USUAL_CONSTANTS or is_series

@@ -25,10 +25,10 @@ def at_target(value, lower, unrelated, component="a", **more):
 RIGHT = at_target(0.0, 0.0, 1.0, "b")
 
 
-def examined(*optima, weight=1.0, slope=0.1, bounded=False, activation=None, span=(0.0, 1.0)):
+def examined(*optima, weight=1.0, slope=0.1, bounded=False, activation=None, span=(0.0, 1.0), name_of_a="mse_loss"):
     traced = [
         replace(
-            operation("mse_loss", prediction(-1, 1), target(-2, 2), of=name),
+            operation(name_of_a if name == "a" else "mse_loss", prediction(-1, 1), target(-2, 2), of=name),
             slopes={f"total.{name}": Slope(slope, slope, uniform=True, bounded=bounded)},
         )
         for name in "ab"
@@ -72,6 +72,14 @@ def test_no_gain(optimum):
 
 def test_most_of_a_small_value_can_be_avoided():
     assert check("LD404", examined(at_target(0.02, 0.005, 1.0), RIGHT))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("overlap of boxes", True), ("cosine_similarity", True), ("overlap", False), ("kl_div", False)]
+)
+def test_comparisons_that_are_at_their_best_where_both_sides_are_the_same(name, found):
+    """GIoU of corners with centres. A soft Dice is at its best where the mask is surest."""
+    assert bool(check("LD404", examined(at_target(0.3, 0.1, 0.5), RIGHT, name_of_a=name))) is found
 
 
 def test_what_does_not_compare():

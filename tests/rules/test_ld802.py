@@ -132,6 +132,12 @@ class TestConstantTargets:
         quantity = BatchEntry("target", (1,), "float32", 32, distinct=1, constant=32, value=value)
         assert bool(check("LD802", seen(PHOTO, quantity, operations=[compared_with(value)]))) == fires
 
+    @pytest.mark.parametrize(("also", "fires"), [((), True), ((LABEL,), False)])
+    def test_a_quantity_by_any_name_where_nothing_is_called_target(self, also, fires):
+        price = BatchEntry("price", (12,), "float32", 32, distinct=1, constant=32, value=3.7)
+        history = replace(PHOTO, name="history")
+        assert bool(check("LD802", seen(history, price, *also, operations=[compared_with(3.7)]))) == fires
+
     @pytest.mark.parametrize("value", [0.0, 3.0])
     def test_one_class_alone(self, value):
         label = replace(LABEL, distinct=1, constant=32, value=value)
