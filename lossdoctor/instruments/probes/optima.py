@@ -71,7 +71,8 @@ def _optima(replay: Replay, answer: Answer) -> Iterator[Optimum]:
     relabelled = list(_relabelled(replay, answer, answer.classes)) if steep and answer.classes is not None else []
     for key, value in values.items():
         sign = _sign(replay, key)
-        uses_target = abs(for_others[key] - value) > NEGLIGIBLE * abs(value)
+        # Infinite at the target alone, as a PSNR is there, is another value too.
+        uses_target = not math.isclose(for_others[key], value, rel_tol=NEGLIGIBLE)
         lower = value
         if uses_target and key in steep:
             found = [values[key] for values in relabelled] or [_downhill(replay, answer, key, value, slopes[key])]

@@ -33,6 +33,12 @@ def test_a_distance_is_best_at_the_target():
     assert found.uses_target
 
 
+def test_infinite_at_the_target_alone():
+    (found,) = probe_optima(replay(lambda p, t: -10 * F.mse_loss(p, t).log10(), Y))
+    assert found.value == math.inf
+    assert found.uses_target
+
+
 def test_an_offset_in_closed_form():
     """(p - t - d)² falls from d² at the target, along the straight way to t + d."""
     (found,) = probe_optima(replay(lambda p, t: (p - t - 0.5).square().mean(), Y))
