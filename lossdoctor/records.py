@@ -360,6 +360,8 @@ class Direction:
     way: tuple[tuple[float, ...], ...]  #: values from the prediction to the right answer, in equal steps
     shuffled: tuple[tuple[float, ...], ...]  #: values at the right answers of other samples
     weighed_by: str | None = None  #: what in the batch it is in proportion to, such as the rewards of a policy
+    beyond: tuple[tuple[float, ...], ...] = ()  #: by batch, values past the right answer; empty where that is an edge
+    by_class: tuple[float, ...] = ()  #: values where every sample is of one class and answered so, class by class
 
 
 @dataclass(frozen=True)

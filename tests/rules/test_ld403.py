@@ -1,5 +1,6 @@
 """LD403: slopes of comparisons with the wrong sign, and components that like wrong answers better."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -145,6 +146,41 @@ def test_a_score_that_is_minimised():
 )
 def test_what_is_no_score(right):
     assert check("LD403", right) == []
+
+
+def past(*beyond, by_class=()):
+    facts = answered((RISING, RISING), (WRONG, WRONG))
+    (direction,) = facts.examination.directions
+    direction = replace(direction, beyond=beyond, by_class=by_class)
+    return replace(facts, examination=replace(facts.examination, directions=(direction,)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        past((0.9, 0.2, -8.0), (0.9, 0.2, -8.0)),
+        past((1.01, 0.9, 0.5), (1.0, 0.9, 0.2)),  # its peak is near the target
+        past((1.0, 1.0, 1.0 + 1e-7), (1.0, 1.0, 1.0)),  # a correlation, which keeps what it has
+        past((), ()),
+        past((math.nan,) * 3, (math.nan,) * 3),
+        past((), (), by_class=(0.9, 1.1, 1.2)),  # classes with weights
+    ],
+)
+def test_a_score_turns_back_past_the_target(wrong):
+    assert the_finding("LD403", wrong).evidence["level"] == "output"
+
+
+@pytest.mark.parametrize(
+    "other_terms",
+    [
+        past((1.2, 1.8, 3.4), (1.2, 1.8, 3.4)),
+        past((1.2, 9.0, math.inf), (1.2, 9.0, math.inf)),
+        past((), (), by_class=(0.7, 7.7, 14.7)),
+    ],
+    ids=["a rate", "a rate that overflows", "thresholds of a scale"],
+)
+def test_an_output_that_is_not_in_the_unit_of_the_target(other_terms):
+    assert check("LD403", other_terms) == []
 
 
 def test_what_it_compares_is_looked_at_before_what_it_answers():
