@@ -402,6 +402,7 @@ class DeadEnd:
     operation: str
     met: bool  #: it is flat where the component is least: a hinge that is met everywhere, not a way that is blocked
     location: Location | None = None
+    selects: bool = False  #: what it selects is decided by the prediction, and a surer one would be selected
 
 
 @dataclass(frozen=True)
