@@ -188,9 +188,13 @@ class ParameterFacts:
 
     trainable: int  #: scalars that require grad
     frozen: int
-    unreached: Mapping[str, int] = field(default_factory=dict)  #: trainable parameter -> scalars, reached by none
+    unreached: Mapping[str, int] = field(
+        default_factory=dict
+    )  #: trainable, selected parameter -> scalars; no way there
     zero_initialised: tuple[str, ...] = ()  #: trainable weights (matrices, kernels) that are all zero
     sizes: Mapping[str, ParameterSize] = field(default_factory=dict)  #: of every trainable parameter
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """Unreached parameter -> the reached one that it is a copy of, as in a target network."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Where the gradient of a component comes to its end, when nothing of it reaches the parameters.
 
-Costs a forward, and a backward per component whose gradient is exactly zero in every batch, and a few more of both where
-it was multiplied by zero; nothing where none is.
+Costs a forward, and a backward per component whose gradient is exactly zero in every batch, and a few more of both
+where it was multiplied by zero; nothing where none is.
 """
 
 from __future__ import annotations

@@ -39,9 +39,10 @@ class ZeroGradient(Rule):
     Not an error but a note: a component with the role `regularizer`; one that is as low as it can be, because what is
     flat is the end that descending leads to (a hinge max(0, 1 - x) that is met everywhere, a KL divergence below its
     free bits); one that the prediction itself has selected nothing for (pseudo-labels above a confidence, as in
-    FixMatch: a surer model has a gradient, which other components can make it); and a layer that starts at zero (a usual initialisation), which lets no gradient through until it has
-    moved, or makes an output at which the loss is flat. Such a layer excuses nothing where the loss is flat at an
-    output that varies: then the loss itself is at fault.
+    FixMatch: a surer model has a gradient, and other components can make it so); and a layer that starts at zero (a
+    usual initialisation), which lets no gradient through until it has moved, or makes an output at which the loss is
+    flat. Such a layer excuses nothing where the loss is flat at an output that varies: then the loss itself is at
+    fault.
 
     Remedy: use the unclamped prediction in the loss, a leaky activation, or the right tensor.
     """
