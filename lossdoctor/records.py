@@ -189,9 +189,13 @@ class ParameterFacts:
 
     trainable: int  #: scalars that require grad
     frozen: int
-    unreached: Mapping[str, int] = field(default_factory=dict)  #: trainable parameter -> scalars, reached by none
+    unreached: Mapping[str, int] = field(
+        default_factory=dict
+    )  #: trainable, selected parameter -> scalars; no way there
     zero_initialised: tuple[str, ...] = ()  #: trainable weights (matrices, kernels) that are all zero
     sizes: Mapping[str, ParameterSize] = field(default_factory=dict)  #: of every trainable parameter
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """Unreached parameter -> the reached one that it is a copy of, as in a target network."""
 
 
 @dataclass(frozen=True)
@@ -361,7 +365,8 @@ class Direction:
     way: tuple[tuple[float, ...], ...]  #: values from the prediction to the right answer, in equal steps
     shuffled: tuple[tuple[float, ...], ...]  #: values at the right answers of other samples
     weighed_by: str | None = None  #: what in the batch it is in proportion to, such as the rewards of a policy
-    beyond: tuple[float, ...] = ()  #: values one step past the right answer; none where the targets are labels
+    beyond: tuple[tuple[float, ...], ...] = ()  #: by batch, values past the right answer; empty where that is an edge
+    by_class: tuple[float, ...] = ()  #: values where every sample is of one class and answered so, class by class
 
 
 @dataclass(frozen=True)
@@ -402,6 +407,7 @@ class DeadEnd:
     operation: str
     met: bool  #: it is flat where the component is least: a hinge that is met everywhere, not a way that is blocked
     location: Location | None = None
+    selects: bool = False  #: what it selects is decided by the prediction, and a surer one would be selected
 
 
 @dataclass(frozen=True)

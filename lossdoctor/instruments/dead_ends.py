@@ -1,15 +1,17 @@
 """Where the gradient of a component comes to its end, when nothing of it reaches the parameters.
 
-Costs a forward, and a backward per component whose gradient is exactly zero in every batch; nothing where none is.
+Costs a forward, and a backward per component whose gradient is exactly zero in every batch, and a few more of both
+where it was multiplied by zero; nothing where none is.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
@@ -22,6 +24,13 @@ from .ownership import trainable
 #: Operations that are flat below something, and above something. A clamp is both.
 _FLAT_BELOW = frozenset({"relu", "clamp_min", "maximum", "threshold"})
 _FLAT_ABOVE = frozenset({"clamp_max", "minimum"})
+
+#: Operations that leave out what a mask does not select.
+_SELECTING = frozenset({"mul", "where", "masked_fill"})
+
+#: Factors of all parameters that make a classifier surer, deep or shallow: what is sure of everything has no
+#: gradient again.
+_SURER = (1.1, 1.5, 2.0, 4.0, 16.0, 64.0)
 
 
 def find_dead_ends(setup: Setup, objectives: Sequence[ObjectiveGradients]) -> tuple[DeadEnd, ...]:
@@ -63,7 +72,38 @@ def _dead_end(setup: Setup, objective: str, component: str, weight: float) -> It
     if stopped:
         first = stopped[0][0]
         met = all(is_met for _, is_met in stopped)
-        yield DeadEnd(objective, component, forward_name(first), met, forward_line(first))
+        name = forward_name(first)
+        selects = name in _SELECTING and any(_has_gradient(setup, objective, component, surer) for surer in _SURER)
+        yield DeadEnd(objective, component, name, met, forward_line(first), selects)
+
+
+def _has_gradient(setup: Setup, objective: str, component: str, factor: float) -> bool:
+    """Whether a component has a gradient on the first batch where all parameters are larger by a factor.
+
+    What a mask of the data leaves out, or a threshold that no prediction can pass, has none for any parameters.
+    """
+    with _scaled(setup.model, factor):
+        scalar = setup.evaluate(0).objectives.get(objective, {}).get(component)
+        if scalar is None or not scalar.requires_grad:
+            return False
+        with blaming(f"differentiating {component}"):
+            found = torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
+    return any(gradient is not None and bool((gradient != 0).any()) for gradient in found)
+
+
+@contextlib.contextmanager
+def _scaled(model: nn.Module, factor: float) -> Iterator[None]:
+    """Make all parameters larger by a factor, and afterwards again exactly what they were."""
+    before = {parameter: parameter.detach().clone() for parameter in model.parameters()}
+    try:
+        with torch.no_grad():
+            for parameter in before:
+                parameter.mul_(factor)
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in before.items():
+                parameter.copy_(value)
 
 
 def _is_something(value: Any) -> bool:

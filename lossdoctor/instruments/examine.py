@@ -35,7 +35,11 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
     Raises LossDoctorError where the setup cannot be run or its gradients cannot be taken.
     """
     skipped = {} if setup.checkpoint else {"checkpoint": "no checkpoint is configured"}
-    operands, outputs, parameters = OperandObserver(), OutputObserver(), ParameterObserver(setup.model)
+    operands, outputs, parameters = (
+        OperandObserver(),
+        OutputObserver(),
+        ParameterObserver(setup.model, setup.parameters),
+    )
     gradients = GradientObserver(setup)
     total = len(setup.batches)
     with preserved(setup.model), gradients_enabled():

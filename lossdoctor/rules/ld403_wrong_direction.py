@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -49,7 +49,11 @@ class WrongDirection(Rule):
     negative for a distance, nor positive for a similarity. The sign is exact, no threshold is involved. Where no
     operation shows, or it does not count all elements alike, the output is replaced by the target, and by the targets
     of other samples: a component that compares the two prefers the right ones; one that grows all the way from the
-    prediction to the right target, in every batch, and is lower at the wrong ones, does not.
+    prediction to the right target, in every batch, and is lower at the wrong ones, does not. For that the output has to
+    be in the unit of the target: one that stands for a rate, a risk or a probability of failure falls as its target
+    grows, and a component of it goes on growing past the target, where one that compares the two turns back. Of
+    classes, the outputs have to stand for one each: then to be sure and right is as good for one as for another, which
+    it is not where they are the thresholds of a scale.
 
     Left alone: what is pushed away only as far as a margin, or through a kernel that is flat far away (contrastive
     losses, hinges); what a number per sample in the batch decides, such as the advantages of a policy gradient; a
@@ -233,9 +237,7 @@ def _prefers_right(direction: Direction, sign: float) -> bool:
 
 def _prefers_wrong(direction: Direction, sign: float) -> bool:
     """Whether, in every batch, it grows all the way to the right answer and is clearly lower at wrong ones."""
-    if direction.weighed_by is not None or len(direction.way[0]) < 3:
-        return False
-    if not all(_turns(sign * way[-1], sign * past) for way, past in zip(direction.way, direction.beyond, strict=False)):
+    if direction.weighed_by is not None or len(direction.way[0]) < 3 or _is_in_other_terms(direction, sign):
         return False
     return all(
         _grows([sign * value for value in way if isfinite(value)], [sign * value for value in wrong])
@@ -243,9 +245,20 @@ def _prefers_wrong(direction: Direction, sign: float) -> bool:
     )
 
 
-def _turns(at_the_target: float, beyond: float) -> bool:
-    """Whether it grows no more past the target. What is not defined there cannot tell."""
-    return not beyond > at_the_target
+def _is_in_other_terms(direction: Direction, sign: float) -> bool:
+    """Whether the target is no answer: the component does not turn at it, or likes to be right of one class better."""
+    goes_on = any(
+        _goes_on(sign * (way[-1] - way[0]), [sign * value for value in (way[-1], *beyond)])
+        for way, beyond in zip(direction.way, direction.beyond or ((),) * len(direction.way), strict=True)
+    )
+    right, wrong = direction.way[0][-1], direction.shuffled[0]
+    apart = max(direction.by_class, default=0.0) - min(direction.by_class, default=0.0)
+    return goes_on or apart > max(abs(value - right) for value in wrong)
+
+
+def _goes_on(way: float, past: Sequence[float]) -> bool:
+    """Whether it grows past the target as it did on the way there."""
+    return past[-1] - past[0] > _SIGNIFICANT * way and all(before <= after for before, after in pairwise(past))
 
 
 def _grows(way: list[float], wrong: list[float]) -> bool:

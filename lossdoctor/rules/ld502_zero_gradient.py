@@ -19,7 +19,9 @@ class _Flat:
     index: int
     cause: str  #: "" where nothing shows
     reason: object  #: the same for components that are flat for the same reason
-    excused: bool  #: by a layer that starts at zero, or because it is as low as it can be
+    excused: (
+        bool  #: by a layer that starts at zero, because it is as low as it can be, or because nothing is selected yet
+    )
     zero_layers: Sequence[str]
     dead_end: DeadEnd | None
     location: Location | None
@@ -36,9 +38,11 @@ class ZeroGradient(Rule):
 
     Not an error but a note: a component with the role `regularizer`; one that is as low as it can be, because what is
     flat is the end that descending leads to (a hinge max(0, 1 - x) that is met everywhere, a KL divergence below its
-    free bits); and a layer that starts at zero (a usual initialisation), which lets no gradient through until it has
-    moved, or makes an output at which the loss is flat. Such a layer excuses nothing where the loss is flat at an
-    output that varies: then the loss itself is at fault.
+    free bits); one that the prediction itself has selected nothing for (pseudo-labels above a confidence, as in
+    FixMatch: a surer model has a gradient, and other components can make it so); and a layer that starts at zero (a
+    usual initialisation), which lets no gradient through until it has moved, or makes an output at which the loss is
+    flat. Such a layer excuses nothing where the loss is flat at an output that varies: then the loss itself is at
+    fault.
 
     Remedy: use the unclamped prediction in the loss, a leaky activation, or the right tensor.
     """
@@ -98,7 +102,7 @@ def _flat(case: Case, gradients: ObjectiveGradients, k: int) -> _Flat:
     operations = case.operations(gradients.name, name)
     zero_layers = _blocking_layers(case, gradients, k, operations)
     dead_end = _dead_end(case, gradients.name, name)
-    excused = bool(zero_layers) or (dead_end is not None and dead_end.met)
+    excused = bool(zero_layers) or (dead_end is not None and (dead_end.met or dead_end.selects))
     cause = _starts_at_zero(zero_layers) or _cause(operations)
     place = dead_end.location if dead_end else None
     # Two losses of one constant output are flat for one reason, wherever their own gradient ends.
@@ -155,6 +159,8 @@ def _ends(dead_end: DeadEnd | None) -> str:
         return ""
     if dead_end.met:
         return f"{dead_end.operation} holds it at its least, so that there is nothing left to lower"
+    if dead_end.selects:
+        return f"{dead_end.operation} leaves out all of it, as long as the model is no surer of its predictions"
     return f"it ends at {dead_end.operation}, which is flat for everything that enters it"
 
 

@@ -20,6 +20,10 @@ class UnreachedParameters(Rule):
     parameters that are reached with a zero gradient do not count. It is a warning because a model may own a branch
     that this stage of training does not use.
 
+    Parameters that `measure.parameters` does not select are left alone. So is a module with the very values of one that
+    is trained: it is a copy, such as the target network of Q-learning or the average of a teacher, and is not trained
+    but copied again.
+
     Remedy: add the component that should train them, or freeze them (`requires_grad_(False)`), which also saves
     optimizer state.
 
@@ -38,12 +42,15 @@ class UnreachedParameters(Rule):
         parameters = case.examination.parameters if case.examination else None
         if parameters is None or not parameters.unreached:
             return
-        count = sum(parameters.unreached.values())
-        share = count / parameters.trainable
-        if share < self.least_share or not any(c.attached for o in case.objectives for c in o.components):
+        if not any(c.attached for o in case.objectives for c in o.components):
             return  # where nothing is attached at all, LD501 says so component by component
+        unreached = {name: scalars for name, scalars in parameters.unreached.items() if name not in parameters.copies}
+        count = sum(unreached.values())
+        share = count / parameters.trainable
+        if not unreached or share < self.least_share:
+            return
         modules = Counter[str]()
-        for name, scalars in parameters.unreached.items():
+        for name, scalars in unreached.items():
             modules[name.rsplit(".", 1)[0] if "." in name else name] += scalars
         largest = [name for name, _ in modules.most_common(3)]
         yield self.finding(

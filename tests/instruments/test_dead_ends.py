@@ -84,3 +84,32 @@ def test_names_the_line():
 @pytest.mark.parametrize("step", [lambda x: F.relu(x).mean(), lambda x: x.detach().mean(), lambda x: 1e-6 * x.sum()])
 def test_nothing_where_something_comes_through_or_nothing_is_attached(step):
     assert dead_ends(step) == ()
+
+
+def sure(x, threshold):
+    """Of pseudo-labelling (Lee 2013): the cross entropy of those predictions that are sure of themselves."""
+    probability, label = x.detach().softmax(1).max(1)
+    return (F.cross_entropy(0.9 * x, label, reduction="none") * (probability > threshold)).mean()
+
+
+def test_what_a_surer_model_would_select():
+    (end,) = dead_ends(lambda x: sure(x, 0.99))
+    assert end.selects
+    assert not end.met
+
+
+@pytest.mark.parametrize("step", [lambda x: sure(x, 1.0), lambda x: (x * torch.zeros(5)).sum()])
+def test_what_no_model_would_select(step):
+    (end,) = dead_ends(step)
+    assert "mul" in end.operation
+    assert not end.selects
+
+
+def test_the_surer_model_is_forgotten():
+    case = Case(
+        lambda: nn.Linear(5, 5), lambda m, b: ({"a": sure(m(b[0]), 0.99), "b": m(b[0]).sum()}, None), vectors(2)
+    )
+    setup = case.setup()
+    before = [parameter.detach().clone() for parameter in setup.model.parameters()]
+    examine(setup)
+    assert all(map(torch.equal, before, setup.model.parameters()))

@@ -62,3 +62,42 @@ class TestByParameter:
             expected = [(a * a).sum(), (a * b).sum(), (b * b).sum()]
             assert [G[0][0], G[0][1], G[1][1]] == pytest.approx(torch.stack(expected).tolist())
             assert G[2] == (0.0, 0.0, 0.0)
+
+
+def block():
+    return nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+
+
+def unreached(patterns="*", objectives=("total",), change=lambda model: None):
+    """What is known of a model whose module `q` is trained, `target` a copy of it, and `other` of the same make."""
+    model = nn.ModuleDict({"q": block(), "target": block(), "other": block()})
+    model["target"].load_state_dict(model["q"].state_dict())
+    change(model)
+    observer = ParameterObserver(model, patterns)
+    loss = model["q"](torch.randn(3, 5)).square().mean()
+    observer.observe(Losses({name: {"a": loss} for name in objectives}))
+    return observer.facts()
+
+
+def test_a_copy_is_told_from_another_module_of_the_same_make():
+    facts = unreached()
+    names = [f"{layer}.{kind}" for layer in (0, 1, 2) for kind in ("weight", "bias")]
+    assert facts.copies == {f"target.{name}": f"q.{name}" for name in names}
+    assert {name.split(".")[0] for name in facts.unreached} == {"target", "other"}
+
+
+def test_a_module_that_has_gone_its_own_way_is_no_copy():
+    assert unreached(change=lambda model: [p.data.mul_(1.01) for p in model["target"].parameters()]).copies == {}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "objectives", "missed"),
+    [
+        ("q.*", ("total",), set()),
+        ("[qo]*", ("total",), {"other"}),
+        ({"a": "q.*", "b": "target.*"}, ("a", "b"), {"target"}),
+        ({"a": "q.*"}, ("a", "b"), {"target", "other"}),
+    ],
+)
+def test_what_is_not_selected_is_not_missed(patterns, objectives, missed):
+    assert {name.split(".")[0] for name in unreached(patterns, objectives).unreached} == missed

@@ -115,11 +115,11 @@ def test_domains_that_are_to_be_confused():
     assert check("LD403", case(*objectives, operations=traced)) == []
 
 
-def answered(way, shuffled, weighed_by=None, weight=1.0, beyond=(), optima=(), **more):
+def answered(way, shuffled, weighed_by=None, weight=1.0, optima=(), **more):
     return case(
         gradients(a=(1.0, 1.0), b=(1.0, 1.0), weights={"a": weight}),
         directions=(
-            Direction("total", "a", "output", "target", way, shuffled, weighed_by, beyond),
+            Direction("total", "a", "output", "target", way, shuffled, weighed_by),
             *more.get("others", ()),
         ),
         optima=optima,
@@ -145,17 +145,11 @@ def test_a_score_that_is_minimised():
         answered((RISING, RISING), (WRONG, (1.0, 1.0))),  # no worse than other samples' in one batch
         answered((RISING,), ((0.999, 0.999),)),  # hardly worse
         answered((RISING,), (WRONG,), weighed_by="batch[2]"),
-        answered((RISING, RISING), (WRONG, WRONG), beyond=(0.9, 1.2)),  # still growing past the target in one batch
         answered((RISING,), (WRONG,), others=(Direction("total", "a", "output", "mask", ((0.2, 0.1),), (WRONG,)),)),
     ],
 )
 def test_what_is_no_score(right):
     assert check("LD403", right) == []
-
-
-@pytest.mark.parametrize("beyond", [(0.9, 0.9), (1.0, 1.0), (math.nan, 0.9)])
-def test_a_score_turns_at_the_target(beyond):
-    assert check("LD403", answered((RISING, RISING), (WRONG, WRONG), beyond=beyond))
 
 
 @pytest.mark.parametrize("uses_target", [True, False])
@@ -165,6 +159,41 @@ def test_what_it_makes_of_a_tensor_that_it_does_not_look_at_is_chance(uses_targe
     seen = Optimum("total", "a", 0.1, 0.1, 0.3, uses_target, "output", "ids")
     found = check("LD403", answered((RISING,), (WRONG,), others=(by_chance,), optima=(seen,)))
     assert bool(found) is not uses_target
+
+
+def past(*beyond, by_class=()):
+    facts = answered((RISING, RISING), (WRONG, WRONG))
+    (direction,) = facts.examination.directions
+    direction = replace(direction, beyond=beyond, by_class=by_class)
+    return replace(facts, examination=replace(facts.examination, directions=(direction,)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        past((0.9, 0.2, -8.0), (0.9, 0.2, -8.0)),
+        past((1.01, 0.9, 0.5), (1.0, 0.9, 0.2)),  # its peak is near the target
+        past((1.0, 1.0, 1.0 + 1e-7), (1.0, 1.0, 1.0)),  # a correlation, which keeps what it has
+        past((), ()),
+        past((math.nan,) * 3, (math.nan,) * 3),
+        past((), (), by_class=(0.9, 1.1, 1.2)),  # classes with weights
+    ],
+)
+def test_a_score_turns_back_past_the_target(wrong):
+    assert the_finding("LD403", wrong).evidence["level"] == "output"
+
+
+@pytest.mark.parametrize(
+    "other_terms",
+    [
+        past((1.2, 1.8, 3.4), (1.2, 1.8, 3.4)),
+        past((1.2, 9.0, math.inf), (1.2, 9.0, math.inf)),
+        past((), (), by_class=(0.7, 7.7, 14.7)),
+    ],
+    ids=["a rate", "a rate that overflows", "thresholds of a scale"],
+)
+def test_an_output_that_is_not_in_the_unit_of_the_target(other_terms):
+    assert check("LD403", other_terms) == []
 
 
 def test_what_it_compares_is_looked_at_before_what_it_answers():

@@ -130,3 +130,10 @@ def test_a_hinge_that_is_met_has_nothing_left_to_lower():
 def test_a_dead_end_of_another_component_says_nothing():
     finding = the_finding("LD502", case(dead(), dead_ends=(DeadEnd("total", "a", "clamp", met=True),)))
     assert finding.severity is Severity.ERROR
+
+
+def test_what_nothing_is_selected_for_yet_is_excused():
+    end = DeadEnd("total", "b", "mul", met=False, selects=True)
+    finding = the_finding("LD502", case(dead(), dead_ends=(end,)))
+    assert finding.severity is Severity.NOTE
+    assert "no surer" in finding.message

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lossdoctor.records import ParameterFacts, Severity
@@ -56,3 +58,10 @@ def test_least_share_is_an_option():
     facts = case(HEALTHY, parameters=parameters(aux__weight=10))
     assert check("LD503", facts, least_share=0.01)
     assert check("LD503", facts, least_share=0.011) == []
+
+
+def test_a_copy_of_what_is_trained_is_left_alone():
+    copied = {"copies": {"target.0.weight": "online.0.weight"}}
+    facts = replace(parameters(target__0__weight=200, aux__weight=50), **copied)
+    assert the_finding("LD503", case(HEALTHY, parameters=facts)).evidence["modules"] == {"aux": 50}
+    assert check("LD503", case(HEALTHY, parameters=replace(parameters(target__0__weight=200), **copied))) == []

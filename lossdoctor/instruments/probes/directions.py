@@ -2,42 +2,41 @@
 
 The output is replaced by the target, by the targets of other samples, and by what lies between it and the target. A
 component that compares the two is least at the right one, whatever monotone function is between output and target
-(rearrangement inequality); one that does not look at the target cannot tell them apart. Costs two forwards of the
-first batch, which the probes share; where a component prefers the wrong ones, up to eight more of every batch.
+(rearrangement inequality); one that does not look at the target cannot tell them apart.
+
+That the target is the right answer is a guess: an output may be a rate or a risk, which falls as its target grows. So
+where a component prefers the wrong ones, it is asked past the target as well, where one that compares the two turns
+back; and for classes, whether it takes them alike. Costs two forwards of the first batch, which the probes share; where
+a component prefers the wrong ones, ten more of every batch and eight of the first.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from ...errors import LossDoctorError
 from ...records import Direction
 from ...setup.batches import Batch, batch_size, changed, target_of
 from ...setup.loss import Losses
 from ..autograd_graph import leaves
 from ..tensors import tensors_in
-from .perfect import Answer, answers, at_right, at_wrong
+from .perfect import Answer, answers, at_right, at_wrong, of_one_class
 from .replay import Replay, Values, values_of
 
 #: Where on the way from the prediction to the target the component is asked.
 WAY = (0.25, 0.5, 0.75)
 
-#: Where past the target: a step as long as those on the way.
-BEYOND = 1.25
+#: Where beyond the target. Far enough for a log-likelihood of logits to have turned back: its best answer to a target
+#: in [0, 1] is not the target, but log(t / (1 - t)).
+BEYOND = (1.25, 2.0, 4.0)
+
 
 Key = tuple[str, str]  #: objective and component
-
-
-@dataclass
-class _Course:
-    """What a component makes of the answers, batch by batch; see `Direction`."""
-
-    way: list[tuple[float, ...]] = field(default_factory=list)
-    shuffled: list[tuple[float, ...]] = field(default_factory=list)
-    beyond: list[float] = field(default_factory=list)
 
 
 def probe_directions(replay: Replay) -> tuple[Direction, ...]:
@@ -53,17 +52,12 @@ def _directions(replay: Replay, answer: Answer) -> Iterator[Direction]:
     suspects = [key for key in right if _could_be_wrong(replay.setup.weight(*key), right[key], wrong[key])]
     more = _every_batch(replay, answer) if suspects else {}
     weighed = _weighed_by(replay, answer, suspects) if suspects else {}
+    classes = list(of_one_class(replay, answer)) if suspects else []
     for key, value in right.items():
-        course = more.get(key) or _Course([(replay.values[key], value)], [wrong[key]])
-        yield Direction(
-            *key,
-            answer.output,
-            answer.target,
-            tuple(course.way),
-            tuple(course.shuffled),
-            weighed.get(key),
-            tuple(course.beyond),
-        )
+        alone = _Course([(replay.values[key], value)], [wrong[key]])
+        course, by_class = more.get(key, alone), tuple(values[key] for values in classes)
+        way, shuffled, beyond = tuple(course.way), tuple(course.shuffled), tuple(course.beyond)
+        yield Direction(*key, answer.output, answer.target, way, shuffled, weighed.get(key), beyond, by_class)
 
 
 def _right_and_wrong(
@@ -90,8 +84,17 @@ def _could_be_wrong(weight: float | None, right: float, wrong: tuple[float, ...]
     return sign * right > max(sign * value for value in wrong)
 
 
+@dataclass
+class _Course:
+    """What a component is on the way to the target, at wrong answers and past the target, batch by batch."""
+
+    way: list[tuple[float, ...]] = field(default_factory=list)
+    shuffled: list[tuple[float, ...]] = field(default_factory=list)
+    beyond: list[tuple[float, ...]] = field(default_factory=list)
+
+
 def _every_batch(replay: Replay, first: Answer) -> dict[Key, _Course]:
-    """Return, by component, its values on the way to the target, past it and at wrong answers, batch by batch."""
+    """Return the course of every component that depends on the output."""
     courses: dict[Key, _Course] = {}
     for index in range(len(replay.setup.batches)):
         other = replay if index == replay.index else Replay(replay.setup, index)
@@ -100,23 +103,27 @@ def _every_batch(replay: Replay, first: Answer) -> dict[Key, _Course]:
                 continue
             right, wrong = _right_and_wrong(other, answer)
             between = [_part_of_the_way(other, answer, part) for part in WAY]
-            beyond = [] if _are_labels(answer) else [_part_of_the_way(other, answer, BEYOND)]
+            beyond = _beyond(other, answer)
             for key in right:
                 course = courses.setdefault(key, _Course())
                 course.way.append((other.values[key], *(values[key] for values in between), right[key]))
                 course.shuffled.append(wrong[key])
-                course.beyond += [values[key] for values in beyond]
+                course.beyond.append(tuple(values[key] for values in beyond))
     return courses
 
 
 def _part_of_the_way(replay: Replay, answer: Answer, part: float) -> Values:
-    """Return the values where the model answers what lies between its prediction and the target."""
-    return values_of(replay.on_tensor(answer.output, torch.lerp(replay.outputs[answer.output], answer.right, part)))
+    between = torch.lerp(replay.outputs[answer.output], answer.right, part)
+    return values_of(replay.on_tensor(answer.output, between))
 
 
-def _are_labels(answer: Answer) -> bool:
-    """Whether the targets say which, not how much: the best logits are the surest, beyond any target."""
-    return answer.classes is not None or len(answer.right.unique()) <= 2
+def _beyond(replay: Replay, answer: Answer) -> list[Values]:
+    """Return the values past the target; none where that is an edge, as of labels that are 0 or 1, or is refused."""
+    if answer.classes is not None or len(answer.right.unique()) <= 2:
+        return []
+    with contextlib.suppress(LossDoctorError):
+        return [_part_of_the_way(replay, answer, part) for part in BEYOND]
+    return []
 
 
 def _weighed_by(replay: Replay, answer: Answer, suspects: Sequence[Key]) -> dict[Key, str]:

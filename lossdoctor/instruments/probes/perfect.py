@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ...records import Statistics
-from ...setup.batches import Batch, named_parts, target_of, to
+from ...setup.batches import Batch, changed, named_parts, target_of, to
 from ...setup.loss import Losses
 from .. import statistics
 from ..tensors import tensors_in
@@ -17,6 +17,9 @@ from .replay import NotApplicableError, Replay, Values, values_of
 
 #: Probability that a sure classifier leaves for all classes together: −log of it is finite, in half precision as well.
 DOUBT = 1e-3
+
+#: How many classes are asked for one by one, at most: two would do, and a few are no effort.
+CLASSES = 8
 
 #: How far the sum of probabilities may be off 1.
 _ROUNDING = 1e-2
@@ -87,6 +90,25 @@ def _input(replay: Replay) -> Mapping[str, Tensor]:
 def entry(batch: Batch, name: str) -> Tensor | None:
     """Return the tensor of a batch that an answer was made of."""
     return _entries(batch).get(name)
+
+
+def of_one_class(replay: Replay, answer: Answer) -> Iterator[Values]:
+    """Yield the values where every sample is of one class and is answered so, for some of the classes that occur."""
+    target = entry(replay.batch, answer.target)
+    if target is None or answer.classes is None:
+        return
+    present = target[(target >= 0) & (target < answer.right.shape[answer.classes])].unique()
+    for label in present[:: -(-len(present) // CLASSES)].tolist():
+        yield _all_of_class(replay, answer, torch.isin(target, present), label)
+
+
+def _all_of_class(replay: Replay, answer: Answer, counted: Tensor, label: int) -> Values:
+    """Return the values where every label that counts is `label`; what is no class (-100, 255) stays what it is."""
+    target = entry(replay.batch, answer.target)
+    same = torch.where(counted, label, torch.as_tensor(target))
+    batch = changed(replay.batch, lambda part: same if part is target else part)
+    right = _sure(replay.outputs[answer.output], to(same, replay.setup.device), answer.classes or 0)
+    return values_of(replay.on_tensor(answer.output, right, batch))
 
 
 def statistics_of_target(replay: Replay, answer: Answer) -> Statistics | None:

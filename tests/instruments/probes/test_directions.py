@@ -41,14 +41,13 @@ def test_a_score_is_followed_in_every_batch():
     start = score.way[0][0]
     # The error shrinks in proportion to what is left of the way, its square with the square of that.
     assert score.way[0] == pytest.approx([start * left**2 for left in (1, 0.75, 0.5, 0.25, 0)], rel=1e-5, abs=1e-7)
-    assert score.beyond == pytest.approx([way[0] * 0.25**2 for way in score.way], rel=1e-5)
 
 
 def test_labels_have_no_beyond():
     masks = (Y > 1).float()
     facts = probe_directions(replay(lambda p, t: {"overlap": (p * t).sum(), "size": p.square().mean()}, masks))
     assert len(next(fact for fact in facts if fact.component == "overlap").way[0]) > 2
-    assert all(fact.beyond == () for fact in facts)
+    assert not any(past for fact in facts for past in fact.beyond)
 
 
 def test_what_does_not_look_at_the_target_is_the_same_for_all():
@@ -114,3 +113,48 @@ def test_rewards_show():
 def test_nothing_to_compare(target):
     with pytest.raises(NotApplicableError, match="needs an output"):
         probe_directions(replay(lambda p, t: {"size": p.mean()}, target))
+
+
+def test_a_score_is_followed_past_the_target():
+    (found,) = probe_directions(replay(lambda p, t: {"score": -F.mse_loss(p, t)}, Y, batches=2))
+    start = found.way[0][0]
+    # A quarter, once and three times the way past it, and the square of that.
+    assert found.beyond[0] == pytest.approx([start * past**2 for past in (0.25, 1, 3)], rel=1e-5)
+    assert len(found.beyond) == 2
+    assert found.by_class == ()
+
+
+def test_a_risk_goes_on_growing():
+    """The likelihood of a waiting time, by the logarithm of its rate: the longer the wait, the lower the rate."""
+    (found,) = probe_directions(replay(lambda p, t: {"nll": (p.exp() * t - p).mean()}, Y))
+    assert list(found.beyond[0]) == sorted(found.beyond[0])
+    assert found.beyond[0][0] > found.way[0][-1]
+
+
+def test_labels_are_an_edge():
+    (found,) = probe_directions(replay(lambda p, t: {"score": -F.mse_loss(p, t)}, (Y > 1).float()))
+    assert found.beyond == ((),)
+
+
+def test_every_class_is_asked_alone():
+    labels = torch.tensor([0, 1, 2, 2, 1, -100])
+    weight = torch.tensor([1.0, 2.0, 4.0])
+
+    def score(p, t):
+        return {"score": -F.cross_entropy(p, t, weight=weight, reduction="sum")}
+
+    (found,) = probe_directions(replay(score, labels))
+    each = math.log(1 - DOUBT + DOUBT / 3)
+    assert found.by_class == pytest.approx([5 * each, 10 * each, 20 * each], rel=1e-3)
+    assert found.beyond == ((),)
+
+
+def test_thresholds_of_a_scale_are_no_classes():
+    """Of ordinal regression (Cao et al. 2020): output k says whether the label is above k."""
+    labels = torch.tensor([0, 1, 2, 2, 1, 0])
+
+    def coral(p, t):
+        return {"coral": F.binary_cross_entropy_with_logits(p, (t[:, None] > torch.arange(3)).float())}
+
+    (found,) = probe_directions(replay(coral, labels))
+    assert max(found.by_class) - min(found.by_class) > max(found.shuffled[0]) - found.way[0][-1]
