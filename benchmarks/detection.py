@@ -67,7 +67,7 @@ def selected(cases: Iterable[Case], only: argparse.Namespace) -> list[Case]:
 
 def print_recall(what: str, faulty: Sequence[Outcome], key: Callable[[Outcome], str]) -> None:
     """Print how many faults were found, and in the right component, by code or domain."""
-    print(f"{what:<16}{'cases':>6}{'variants':>10}{'found':>15}{'component':>15}{'cause':>15}")
+    print(f"{what:<16}{'cases':>6}{'variants':>10}{'found':>16}{'component':>16}{'cause':>16}")
     for name in [*sorted({key(outcome) for outcome in faulty}), "all"]:
         group = [outcome for outcome in faulty if name in (key(outcome), "all")]
         counts = (
@@ -76,7 +76,7 @@ def print_recall(what: str, faulty: Sequence[Outcome], key: Callable[[Outcome], 
             share(sum(outcome.right_cause for outcome in group), len(group)),
         )
         cases = len({outcome.case.path for outcome in group})
-        print(f"{name:<16}{cases:>6}{len(group):>10}{''.join(f'{count:>15}' for count in counts)}")
+        print(f"{name:<16}{cases:>6}{len(group):>10}{''.join(f'{count:>16}' for count in counts)}")
     print()
 
 
