@@ -23,7 +23,7 @@ class Command(TyperCommand):
 
 
 def _filled(docstring: str) -> str:
-    """Return paragraphs of one line each, to be broken by who shows them; indented lines, examples, stay as they are."""
+    """Return paragraphs of one line each, to be broken by who shows them; indented ones, examples, stay."""
     return re.sub(r"(?<!\n)\n(?=\S)", " ", inspect.cleandoc(docstring))
 
 
