@@ -47,13 +47,13 @@ def inspect(
     gradients, modes and random generators are afterwards what they were before.
     """
     files = matching_files(checkpoints)
-    from .setup.build import Setup
+    if isinstance(config, (str, Path)):
+        config = load_config(config, overrides)
+    from .setup.build import Setup  # imports torch, for which a misspelt key should not have to wait
 
     if isinstance(config, Setup):
         return inspect_setup(config, quick=quick, checkpoints=files, on_progress=on_progress).report
-    if isinstance(config, (str, Path)):
-        config = load_config(config, overrides)
-    elif not isinstance(config, Config):
+    if not isinstance(config, Config):
         config = parse_config(config)
     return inspect_config(config, quick=quick, at_step=at_step, checkpoints=files, on_progress=on_progress).report
 

@@ -64,7 +64,7 @@ def overfit_batch(
         open_folder(folder, loaded.path, "overfit-batch", keep=False)
         options = OverfitOptions(batch_index, from_checkpoint)
         with stoppable(max_seconds) as stop:
-            watch = Watch(view.watch, view.metrics.update)
+            watch = Watch(view.watch, view.evaluated)
             trial = overfit_batch(setup, loaded, options, folder, watch=watch, stop=stop)
         report = _finish("overfit-batch", setup, inspection, trial, folder, started)
     return TrialResult(report, stop.signal)
@@ -105,7 +105,7 @@ def train(
             return TrialResult(replace(inspection.report, command="train"), refused=True)
         open_folder(folder, loaded.path, "train", keep=resume)
         with stoppable(max_seconds) as stop:
-            watch = Watch(view.watch, view.metrics.update)
+            watch = Watch(view.watch, view.evaluated)
             trial = train(setup, loaded, folder, watch=watch, stop=stop)
         report = _finish("train", setup, inspection, trial, folder, started)
     return TrialResult(report, stop.signal)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .printable import printable
 from .progress import OnProgress, progress, silent
 from .reports.number_format import number
-from .trial_records import Curve, Number
+from .trial_records import Curve, Evaluation, Number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,7 +31,11 @@ class TrialView:
 
     def __init__(self, on_progress: OnProgress = silent) -> None:
         self.on_progress = on_progress  #: for the diagnosis before the run
-        self.metrics: dict[str, float | None] = {}  #: of the last validation
+        self.metrics: dict[str, float | None] = {}  #: of the last evaluation
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Take the metrics of an evaluation. They are named with its data: the run shows the components as well."""
+        self.metrics.update((f"{evaluation.split} {name}", value) for name, value in evaluation.metrics.items())
 
     def watch(self, what: str, steps: int, start: int = 0, *, later: int = 0) -> Look:  # noqa: ARG002 - for those that show something
         """Announce a run of so many steps, and how many like it are to follow; return what to call as it goes on.

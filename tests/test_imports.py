@@ -26,6 +26,8 @@ CASES = {
     "diagnosis": "from lossdoctor.diagnose import diagnose; from lossdoctor.rules.base import Case; diagnose(Case())",
     "config": "from lossdoctor.config.load import parse_config; parse_config({'model': {'target': 'unet'}, "
     "'data': {'target': 'm:d'}, 'loss': {'components': {'lab': {'term': 'mse'}}}, 'rules': {'LD101': {}}})",
+    "a config that cannot be used": "import lossdoctor\ntry: lossdoctor.inspect('nowhere.yaml')\n"
+    "except lossdoctor.LossDoctorError: pass\nelse: sys.exit('no error')",
     **{
         command: f"import runpy; sys.argv[1:] = {command.split()!r}\n"
         "try: runpy.run_module('lossdoctor', run_name='__main__')\nexcept SystemExit as done: assert not done.code"

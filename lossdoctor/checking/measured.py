@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -162,8 +163,19 @@ def _measure(theirs: Connection, path: Path, overrides: Sequence[str], how: Meas
     """Measure one config and report; runs in a process of its own, which leads a group that can be ended as one."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with _stdout_to_stderr():
         theirs.send(_measured(path, overrides, how))
+
+
+def _end_with_parent() -> None:
+    """Wait until the command is gone, whatever ended it, and end this process and what it has started."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
 
 
 def _measured(path: Path, overrides: Sequence[str], how: Measuring) -> Measured:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+import re
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from .. import __version__
+
+
+class Command(TyperCommand):
+    """A command whose help fills the terminal's width, and whose flags stand without a type."""
+
+    def __init__(self, *args: Any, help: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - Typer's name
+        super().__init__(*args, help=_filled(help or ""), **kwargs)
+        for option in self.params:
+            if isinstance(option, TyperOption) and option.is_flag:
+                option.metavar = ""
+
+
+def _filled(docstring: str) -> str:
+    """Return paragraphs of one line each, to be broken by who shows them; indented ones, examples, stay."""
+    return re.sub(r"(?<!\n)\n(?=\S)", " ", inspect.cleandoc(docstring))
+
 
 app = typer.Typer(
     name="lossdoctor",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LossDoctorError
-from .app import app
+from .app import Command, app
 from .failures import errors_explained
 from .options import (
     Batches,
@@ -103,7 +103,7 @@ Format = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel="Output")]
 
 
-@app.command()
+@app.command(cls=Command)
 def fix(
     config: ConfigPath,
     diff: Diff = False,
@@ -144,8 +144,14 @@ def fix(
 
     With --checkpoints of a training, or --verify, you are warned where shares at the start do not last.
 
-    Exit code 0 where no error is left, 1 where some are or the proof fails. Runs the code that CONFIG names: do not use
-    it on a config that you do not trust.
+    Exit code 0 where no error is left, 1 where some are or the proof fails.
+
+    Runs the code that CONFIG names: do not use it on a config that you do not trust.
+
+    Examples:
+        lossdoctor fix loss.yaml --diff
+        lossdoctor fix loss.yaml --backup
+        lossdoctor fix loss.yaml --verify --seeds 5 --output better.yaml
     """
     with errors_explained(traceback):
         from .. import api

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .app import app
+from .app import Command, app
 from .failures import errors_explained
 
 
@@ -19,13 +19,21 @@ class StarterKind(str, Enum):
     CODE = "code"
 
 
-@app.command()
+@app.command(cls=Command)
 def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("lossdoctor.yaml"),
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File to write.")] = Path("lossdoctor.yaml"),
     kind: Annotated[StarterKind, typer.Option("--for", help="What the loss is written with.")] = StarterKind.IMAGES,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
-    """Write a first config, full of comments, to start from."""
+    """Write a first config, full of comments, to start from.
+
+    For images, it names a folder of photographs and built-in components. For code, my_setup.py is written beside it, a
+    module with a model, batches and a loss that runs as it is, for your own code to take its place.
+
+    Examples:
+        lossdoctor init
+        lossdoctor init configs/loss.yaml --for code
+    """
     with errors_explained():
         from ..config.starter import write_starter
 

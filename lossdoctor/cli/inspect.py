@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .app import app
+from .app import Command, app
 from .failures import errors_explained, exit_code
 from .options import (
     AtStep,
@@ -47,7 +47,7 @@ WriteShares = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def inspect(
     config: ConfigPath,
     batches: Batches = None,
@@ -74,7 +74,15 @@ def inspect(
     Loads the model, its checkpoint, the data and the loss that CONFIG names; measures the value and the gradient of
     every component; names the component at fault, the cause and its effect, and says what to change.
 
+    Nothing is written but what --output and --write-shares ask for; model and files stay as they are.
+
     Runs the code that CONFIG names: do not use it on a config that you do not trust.
+
+    Examples:
+        lossdoctor inspect loss.yaml
+        lossdoctor inspect loss.yaml --set loss.weights.kl=0.1 --batches 8
+        lossdoctor inspect loss.yaml --format json --output report.json
+        lossdoctor inspect loss.yaml --checkpoints 'ckpt/*.safetensors'
     """
     with errors_explained(traceback):
         from .. import api

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .app import app
+from .app import Command, app
 from .failures import errors_explained, exit_code
 from .options import (
     Batches,
@@ -38,7 +38,7 @@ from .options import (
 from .streams import stdout_kept_for_reports, writing_explained
 
 
-@app.command()
+@app.command(cls=Command)
 def overfit_batch(
     config: ConfigPath,
     steps: Steps = None,
@@ -73,7 +73,14 @@ def overfit_batch(
     A loss that cannot learn one batch by heart will not learn a data set. The same run with the input zeroed shows
     whether the input is used at all.
 
+    --output-dir gets report.json, metrics.csv, the weights (last and best) and pictures.
+
     Runs the code that CONFIG names: do not use it on a config that you do not trust.
+
+    Examples:
+        lossdoctor overfit-batch loss.yaml
+        lossdoctor overfit-batch loss.yaml --steps 500 --batch-index 2
+        lossdoctor overfit-batch loss.yaml --set trial.lr=0.01 --overwrite
     """
     with errors_explained(traceback):
         from .. import trial_api

@@ -8,16 +8,26 @@ from typing import Annotated
 
 import typer
 
-from .app import app
+from .app import Command, app
 from .failures import errors_explained
 from .streams import encodable, writing_explained
 
 
-@app.command()
+@app.command(cls=Command)
 def rule(
-    code: Annotated[str | None, typer.Argument(help="Code of a rule, such as LD201. All rules when left out.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="Code of a rule, such as LD201. All rules when left out.")
+    ] = None,
 ) -> None:
-    """Explain one rule, or list all."""
+    """Explain one rule, or list all.
+
+    A page says what the rule finds, when it fires and at which level, what to do, and the options that it has in a
+    config under rules.
+
+    Examples:
+        lossdoctor rule
+        lossdoctor rule LD201
+    """
     with errors_explained():
         from ..manual import list_rules, rule_page
 

@@ -6,14 +6,22 @@ import json
 
 import typer
 
-from .app import app
+from .app import Command, app
 from .failures import errors_explained
 from .streams import writing_explained
 
 
-@app.command()
+@app.command(cls=Command)
 def schema() -> None:
-    """Print the JSON Schema of the config, for editors."""
+    """Print the JSON Schema of the config, for editors.
+
+    An editor with a YAML language server completes keys and marks mistakes once the schema is a file and the first
+    line of a config names it.
+
+    Example, the command and the line:
+        lossdoctor schema > lossdoctor.schema.json
+        # yaml-language-server: $schema=lossdoctor.schema.json
+    """
     with errors_explained():
         from ..config.json_schema import config_schema
 

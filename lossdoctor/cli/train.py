@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .app import app
+from .app import Command, app
 from .failures import errors_explained, exit_code
 from .options import (
     Batches,
@@ -37,7 +37,7 @@ from .options import (
 from .streams import stdout_kept_for_reports, writing_explained
 
 
-@app.command()
+@app.command(cls=Command)
 def train(
     config: ConfigPath,
     steps: Steps = None,
@@ -71,7 +71,14 @@ def train(
     Metrics are taken on data that are kept apart (data.group for a folder of images, data.validation for data of your
     own). Ctrl-C ends the run after the step that it interrupts, with everything saved; --resume goes on with it.
 
+    --output-dir gets report.json, metrics.csv, the weights (last and best), the state for --resume and pictures.
+
     Runs the code that CONFIG names: do not use it on a config that you do not trust.
+
+    Examples:
+        lossdoctor train loss.yaml --steps 1000
+        lossdoctor train loss.yaml --steps 2000 --resume
+        lossdoctor train loss.yaml --force --output-dir runs/as-it-is
     """
     with errors_explained(traceback):
         from .. import trial_api

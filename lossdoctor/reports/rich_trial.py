@@ -30,6 +30,8 @@ def trial_sections(trial: Trial) -> Iterator[RenderableType]:
     yield Text(_headline(trial), style.HEADER)
     if trial.verdicts:
         yield _verdicts(trial)
+        if any(verdict.input_used is False for verdict in trial.verdicts):
+            yield Text("! got as far with the input zeroed: what it learned, it did not learn from the input")
     if len(trial.trajectory) > 1:
         yield _balance(trial)
     if trial.metrics:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .. import __version__
 from ..printable import printable
-from ..records import Failure, Finding, Location, Report
+from ..records import Failure, Finding, Location, Report, Severity
 from .json_text import json_line, json_text
 from .places import place_of, relative_path
 from .sarif_rules import rule_descriptors
@@ -24,10 +24,15 @@ from .summary import causes_of, skipped_by_reason, title
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
 
-UNUSABLE, NOT_EVALUATED = "unusable-config", "not-evaluated"
+#: Results that GitHub takes of one run; it refuses a file with more.
+#: https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+MOST_RESULTS = 25_000
+
+UNUSABLE, NOT_EVALUATED, LEFT_OUT = "unusable-config", "not-evaluated", "left-out"
 _NOTIFICATIONS = {
     UNUSABLE: "A config that could not be used.",
     NOT_EVALUATED: "A rule that could not be evaluated: skipped is not passed.",
+    LEFT_OUT: "Results that are more than code scanning takes.",
 }
 
 
@@ -35,23 +40,40 @@ def render_sarif(reports: Sequence[Report]) -> str:
     """Return a SARIF log of one run: findings are results, what kept a config from being used are notifications."""
     rules = rule_descriptors(reports)
     indices = {rule["id"]: index for index, rule in enumerate(rules)}
+    results = [result for report in reports for result in _results(report, indices)]
+    shown = _worst(results)
     descriptions = [{"id": name, "shortDescription": {"text": text}} for name, text in _NOTIFICATIONS.items()]
     driver = {"name": "lossdoctor", "version": __version__, "rules": rules, "notifications": descriptions}
     run = {
         "tool": {"driver": driver},
-        "invocations": [_invocation(reports, indices)],
+        "invocations": [_invocation(reports, indices, left_out=len(results) - len(shown))],
         "originalUriBaseIds": {ROOT: {"description": {"text": "The folder in which lossdoctor was run."}}},
         "columnKind": "unicodeCodePoints",
-        "results": [result for report in reports for result in _results(report, indices)],
+        "results": shown,
     }
     return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _invocation(reports: Sequence[Report], indices: Mapping[str, int]) -> dict[str, Any]:
+def _worst(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what code scanning takes: all results in their order, or the most severe of too many."""
+    if len(results) <= MOST_RESULTS:
+        return results
+    return sorted(results, key=lambda result: Severity(result["level"]).rank)[:MOST_RESULTS]
+
+
+def _invocation(reports: Sequence[Report], indices: Mapping[str, int], left_out: int) -> dict[str, Any]:
     return {
         "executionSuccessful": not any(report.failures for report in reports),
-        "toolExecutionNotifications": list(_notifications(reports, indices)),
+        "toolExecutionNotifications": [*_notifications(reports, indices), *_cut(left_out)],
     }
+
+
+def _cut(left_out: int) -> Iterator[dict[str, Any]]:
+    if left_out:
+        text = (
+            f"{left_out:,} of the least severe results are left out: code scanning takes {MOST_RESULTS:,} of one run."
+        )
+        yield {"descriptor": {"id": LEFT_OUT}, "level": "warning", "message": {"text": text}}
 
 
 def _results(report: Report, indices: Mapping[str, int]) -> Iterator[dict[str, Any]]:

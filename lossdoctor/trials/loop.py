@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ..errors import DataError
 from ..setup.batches import Batch
-from ..trial_records import Curve, Number
+from ..trial_records import Curve, Evaluation, Number
 from .recorder import Row
 from .training import Training, training_mode
 
@@ -60,7 +60,7 @@ class Watch:
 
     #: Told what begins, how many steps it takes and how many of them are made; returns whom to show the curves.
     run: Callable[[str, int, int], Look]
-    metrics: Callable[[Mapping[str, Number]], None]
+    evaluated: Callable[[Evaluation], None]
 
 
 def run(

@@ -73,7 +73,7 @@ def overfit_batch(
             files.offer(step, _score(trajectory[-1]))
             if (evaluation := evaluate_scale_free(one, step, "overfitted", metric)).metrics:
                 metrics.append(evaluation)
-                watch.metrics(evaluation.metrics)
+                watch.evaluated(evaluation)
 
         outcome = run(
             training,

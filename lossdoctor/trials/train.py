@@ -63,7 +63,7 @@ def _train(setup: Setup, config: Config, folder: RunFolder, watch: Watch, stop: 
     def validate(step: int) -> None:
         evaluation = evaluate(judged, split.validation, step, split.name, metric)
         progress.metrics.append(evaluation)
-        watch.metrics(evaluation.metrics)
+        watch.evaluated(evaluation)
         files.offer(step, score(setup.at(step), evaluation, metric))
 
     outcome = run(

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -147,8 +152,39 @@ def test_one_that_does_not_end_is_ended_with_what_it_has_started(tmp_path, monke
         (failure,) = report["failures"]
         assert "had not reported after 10 s" in failure["message"]
         assert "--timeout" in failure["advice"]
-    child = Path("/proc", (tmp_path / "child").read_text(), "stat")
-    assert not child.exists() or ") Z " in child.read_text()
+    assert has_ended((tmp_path / "child").read_text())
+
+
+def has_ended(process: str) -> bool:
+    stat = Path("/proc", process, "stat")
+    return not stat.exists() or ") Z " in stat.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_with_the_command_ends_what_it_measures(number, tmp_path):
+    """A job in CI that is cancelled leaves nothing behind, however it is ended."""
+    config_text = config("losses").replace("measured_project:batches", "endless_project:endless")
+    write(tmp_path, measured_project__py=CODE, endless_project__py=ENDLESS, a__yaml=config_text)
+    root = Path(__file__).parents[2]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "lossdoctor", "check", "a.yaml", "--measure", "--device", "cpu"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stderr=subprocess.DEVNULL,
+    )
+    pid = tmp_path / "child"
+    wait_for(lambda: pid.exists() and pid.read_text())
+    command.send_signal(number)
+    assert command.wait() == -number
+    wait_for(lambda: has_ended(pid.read_text()))
+
+
+def wait_for(condition, seconds=60):
+    """Return once a condition holds; a machine that is busy has a minute for it."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_timeout_needs_something_to_measure(project):

@@ -314,3 +314,12 @@ def test_of_very_many_reports_all_keep_their_verdict():
     text = several(*(replace(STATIC, config=f"config-{index:03}.yaml") for index in range(120)), width=100)
     assert text.count("✗ 1 error · check config-") == 120
     assert text.count("LD201 unnormalized-color-space  error") == MOST_IN_FULL
+
+
+@pytest.mark.parametrize("used", [True, False, None])
+def test_the_mark_of_an_input_that_is_not_used_is_explained(used):
+    report = hostile("a")
+    [verdict] = report.trial.verdicts
+    verdicts = (replace(verdict, control=0.5, input_used=used),)
+    text = shown(replace(report, trial=replace(report.trial, verdicts=verdicts)), 80)
+    assert ("! got as far with the input zeroed" in text) == (used is False)

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from lossdoctor.records import Location, Severity
-from lossdoctor.reports import render_sarif
+from lossdoctor.reports import render_sarif, sarif_report
 from lossdoctor.rules import registry
 
 from .report_samples import CRASHED, FOUNDING, HOSTILE_NAMES, LAB, SAMPLES, STARVED, UNUSABLE, hostile
@@ -166,3 +166,16 @@ def test_a_rule_that_could_not_be_evaluated_is_said_once_for_all_configs():
 def test_messages_hold_no_links_and_no_placeholders():
     [result] = results(replace(FOUNDING, findings=(replace(LAB, message="see [a](https://example.org) {0} {name}"),)))
     assert result["message"]["text"].startswith("see [a] (https://example.org) {{0}} {name}\n")
+
+
+def test_of_more_than_code_scanning_takes_the_worst_are_kept_and_the_rest_is_said(monkeypatch, schema):
+    note, error = replace(STARVED, severity=Severity.NOTE), replace(LAB, severity=Severity.ERROR)
+    reports = [replace(FOUNDING, findings=(note, note, error))] * 2
+    monkeypatch.setattr(sarif_report, "MOST_RESULTS", 6)
+    assert len(results(*reports)) == 6
+    assert "left-out" not in {each["descriptor"]["id"] for each in notifications(*reports)}
+    monkeypatch.setattr(sarif_report, "MOST_RESULTS", 3)
+    assert [result["level"] for result in results(*reports)] == ["error", "error", "note"]
+    [cut] = [each for each in notifications(*reports) if each["descriptor"]["id"] == "left-out"]
+    assert cut["message"]["text"].startswith("3 of the least severe results are left out")
+    schema.validate(json.loads(render_sarif(reports)))

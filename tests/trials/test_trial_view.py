@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from lossdoctor import trial_view
-from lossdoctor.trial_records import Curve
+from lossdoctor.trial_records import Curve, Evaluation
 from lossdoctor.trial_view import sparkline
 
 
@@ -48,13 +48,14 @@ def test_the_table_fits_eighty_columns_and_shows_the_total_first():
 def test_without_a_terminal_there_are_about_ten_plain_lines(capsys):
     with trial_view.trial_view(quiet=False) as view:
         look = view.watch("training", 200)
-        view.metrics["psnr"] = 20.0
+        view.evaluated(Evaluation(0, "validation", {"psnr": 20.0, "adv": 2.0}))
         for step in range(1, 201):
             look(step, [curve("generator", adv=(1.0, 0.5)), curve("critic", real=(2.0, 3.0))])
     lines = capsys.readouterr().err.splitlines()
     assert 10 <= len(lines) <= 11
     assert lines[-1] == (
-        "training, step 200/200, 0 s left: generator 0.5, generator.adv 0.5, critic 3, critic.real 3, psnr 20"
+        "training, step 200/200, 0 s left: generator 0.5, generator.adv 0.5, critic 3, critic.real 3, "
+        "validation psnr 20, validation adv 2"
     )
     assert "\x1b" not in "".join(lines)
 
