@@ -834,32 +834,3 @@ def nerf_step(m, b):
         "rgb_fine": torch.mean((f - b["rgb"]) ** 2),
         "dist": (w[:, :, None] * w[:, None] * (z[:, :, None] - z[:, None]).abs()).sum((1, 2)).mean(),
     }
-
-
-# Mask R-CNN torchvision dict
-def maskrcnn():
-    import torchvision
-
-    return torchvision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(
-        weights=None, weights_backbone=None, num_classes=4, min_size=96, max_size=96
-    )
-
-
-def tv_data(seed=0):
-    torch.manual_seed(seed)
-    return [
-        (
-            list(pics(2, 3, 96)),
-            [
-                {"boxes": torch.tensor([[10.0, 10, 50, 60], [30, 20, 90, 80]]), "labels": torch.randint(1, 4, (2,))}
-                for _ in range(2)
-            ],
-        )
-        for _ in range(2)
-    ]
-
-
-def tv_step(m, b):
-    if not m.training:
-        m.train()
-    return m(*b)
