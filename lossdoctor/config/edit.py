@@ -6,6 +6,7 @@ hand. So the places of the nodes are taken from the parser, and only the text of
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -138,13 +139,40 @@ class _Source:
         return root
 
     @cached_property
-    def _aliases(self) -> list[tuple[int, int]]:
+    def _named(self) -> list[_Named]:
+        """The anchors and aliases, in the order of the text."""
         events = yaml.parse(self.text, Loader=CoreLoader)
-        return [_span(event) for event in events if isinstance(event, yaml.AliasEvent)]
+        nodes = (event for event in events if isinstance(event, yaml.NodeEvent))
+        return [_Named(node.anchor, *_span(node), isinstance(node, yaml.AliasEvent)) for node in nodes if node.anchor]
 
     def alias_after(self, start: int) -> tuple[int, int]:
         """Return where the first alias behind a place stands."""
-        return next(span for span in self._aliases if span[0] >= start)
+        return next((named.start, named.end) for named in self._named if named.is_alias and named.start >= start)
+
+    def spliced(self, start: int, end: int, new: str) -> str:
+        """Return the text with another piece between two places.
+
+        An anchor in between that is used further down moves to the first alias there, with its value.
+        """
+        text = self.text
+        for anchor, alias in sorted(self._orphans(start, end), key=lambda pair: -pair[1].start):
+            value = _flow(self._value_at(anchor.start))
+            text = f"{text[: alias.start]}&{alias.name} {value}{text[alias.end :]}"
+        return text[:start] + new + text[end:]
+
+    def _orphans(self, start: int, end: int) -> Iterator[tuple[_Named, _Named]]:
+        """Yield every anchor in a piece of the text with the first alias of it behind that piece."""
+        lost: dict[str, _Named] = {}
+        for named in self._named:
+            if start <= named.start < end and not named.is_alias:
+                lost[named.name] = named
+            elif named.start >= end and named.name in lost:
+                yield lost.pop(named.name), named
+
+    def _value_at(self, start: int) -> Any:
+        """Return the value of the node that starts at a place."""
+        node = next(node for node in _nodes(self.root) if node.start_mark.index == start)
+        return CoreLoader("").construct_document(node)
 
     def end(self, node: yaml.Node, after: int = -1) -> int:
         """Return where a node's own text ends, without the comments and blank lines behind it.
@@ -163,7 +191,7 @@ class _Source:
     def replaced(self, start: int, end: int, new: str) -> str:
         """Return the text with another piece between two places, apart from a colon or comma before it."""
         gap = " " if start and self.text[start - 1] in ":,-" else ""
-        return self.text[:start] + gap + new + self.text[end:]
+        return self.spliced(start, end, gap + new)
 
     def with_value(self, node: yaml.Node, value: Any) -> str:
         """Return the text with another value in a node's place; its anchor stays."""
@@ -182,7 +210,7 @@ class _Source:
         kept = comment[0] if comment else ""
         end = self.end(node)
         end += len(re.match(r"[^\n]*", self.text[end:])[0].rstrip("\r"))  # type: ignore[index]
-        return f"{self.text[:colon]} {_flow(value)}{kept.rstrip(chr(13))}{self.text[end:]}"
+        return self.spliced(colon, end, f" {_flow(value)}{kept.rstrip(chr(13))}")
 
     def with_entry(self, mapping: yaml.MappingNode, key: str, value: Any) -> str:
         """Return the text with one more entry at the end of a mapping, in the mapping's style."""
@@ -212,7 +240,27 @@ class _Source:
         else:
             before, previous = mapping.value[index - 1]
             start = self.end(previous, before.end_mark.index)
-        return self.text[:start] + self.text[end:]
+        return self.spliced(start, end, "")
+
+
+@dataclass(frozen=True)
+class _Named:
+    """An anchor, with the node that it stands before, or an alias."""
+
+    name: str
+    start: int
+    end: int
+    is_alias: bool
+
+
+def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
+    yield node
+    if isinstance(node, yaml.MappingNode):
+        for entry in itertools.chain.from_iterable(node.value):
+            yield from _nodes(entry)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _nodes(item)
 
 
 def _span(event: Any) -> tuple[int, int]:

@@ -126,6 +126,11 @@ def test_no_newline_at_the_end():
         ("a: &x {n: 1}\nb: *x # same\n", {"b.n": 5}, "a: &x {n: 1}\nb: {n: 5} # same\n"),
         # Both change alike: one place is enough.
         ("a: &x {n: 1}\nb: {<<: *x, m: 3}\n", {"a.n": 5, "b.n": 5}, "a: &x {n: 5}\nb: {<<: *x, m: 3, n: 5}\n"),
+        # What goes leaves its value to the next that refers to it.
+        ("a: &x 1.0\nb: *x # b\nc: *x\n", {"a": REMOVED}, "b: &x 1.0 # b\nc: *x\n"),
+        ("a: {n: &x 1, m: *x}\nb: *x\n", {"a": REMOVED}, "b: &x 1\n"),
+        ("a: &x\n  n: &y 1\nb: *y\nc: *x\n", {"a": 5}, "a: 5\nb: &y 1\nc: &x {n: 1}\n"),
+        ("a: {n: &x 1, m: 2}\nb: *x\n", {"a.n": REMOVED}, "a: {m: 2}\nb: &x 1\n"),
     ],
 )
 def test_anchors(text, changes, expected):

@@ -209,7 +209,7 @@ def cls5():
 
 def img5(seed=0):
     torch.manual_seed(seed)
-    return [(pics(8), torch.randint(0, 5, (8,))) for _ in range(4)]
+    return [(pics(8), torch.randint(0, 5, (8,))) for _ in range(8)]
 
 
 def trades(m, b):

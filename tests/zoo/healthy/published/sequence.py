@@ -705,7 +705,7 @@ def ritz(m, b):
 # tabular: quantile, MDN, gaussian NLL, Cox, Poisson, Huber + l2, evidential reg
 def tab(seed=0):
     torch.manual_seed(seed)
-    return [(x := torch.randn(32, 6), x[:, :1] * 2 + x[:, 1:2].sin() + 0.3 * torch.randn(32, 1)) for _ in range(4)]
+    return [(x := torch.randn(32, 6), x[:, :1] * 2 + x[:, 1:2].sin() + 0.3 * torch.randn(32, 1)) for _ in range(8)]
 
 
 def mlp(o):
