@@ -189,9 +189,8 @@ class ParameterFacts:
 
     trainable: int  #: scalars that require grad
     frozen: int
-    unreached: Mapping[str, int] = field(
-        default_factory=dict
-    )  #: trainable, selected parameter -> scalars; no way there
+    unreached: Mapping[str, int] = field(default_factory=dict)
+    """Parameter that should be trained -> its scalars, where no component reaches it."""
     zero_initialised: tuple[str, ...] = ()  #: trainable weights (matrices, kernels) that are all zero
     sizes: Mapping[str, ParameterSize] = field(default_factory=dict)  #: of every trainable parameter
     copies: Mapping[str, str] = field(default_factory=dict)
@@ -429,6 +428,10 @@ class Wavering:
     layers: tuple[TrainModeLayer, ...]
 
 
+#: A gradient at an ignored element, in parts of what it is elsewhere, that is none but for rounding.
+NO_GRADIENT = 1e-4
+
+
 @dataclass(frozen=True)
 class Padding:
     """What elements that the batch marks as ignored or padded are to a component that looks at what they mark."""
@@ -440,6 +443,11 @@ class Padding:
     slope: float  #: gradient at an element of the output there, in parts of what it is elsewhere
     value: float
     appended: tuple[float, ...] = ()  #: with as many elements again, and with twice as many, all of them ignored
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the marked elements get gradient, and not only what rounding leaves."""
+        return self.slope > NO_GRADIENT
 
 
 @dataclass(frozen=True)
@@ -538,6 +546,10 @@ class ObjectiveReport:
     grad_norm: float | None
     components: tuple[ComponentReport, ...]
     cosines: tuple[Cosine, ...]
+
+    def component(self, name: str) -> ComponentReport | None:
+        """Return the row of one component."""
+        return next((component for component in self.components if component.name == name), None)
 
 
 @dataclass(frozen=True)

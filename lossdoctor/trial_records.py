@@ -138,9 +138,7 @@ class ArmRun:
     stopped: str | None  #: why it ended before the planned steps
     seconds: float
     curves: tuple[Curve, ...]  #: of the arm's own loss
-    metrics: tuple[
-        Evaluation, ...
-    ]  #: by the loss of the config as it is; before the first step, on the way, at the end
+    metrics: tuple[Evaluation, ...]  #: by the loss of the config as it is, the first before any step
     trajectory: tuple[TrajectoryPoint, ...] = ()  #: of the arm's own loss; empty where shares were not measured
 
 

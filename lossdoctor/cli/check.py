@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .app import Command, app
-from .failures import errors_explained, exit_code
+from .failures import errors_explained, exit_code, refuse_without
 from .options import (
     AtStep,
     Batches,
@@ -138,8 +138,8 @@ def check(
             "--device": device,
             "--precision": precision,
         }
-        _refuse_without("--measure", measure, needs_measure | {"--seed": seed, "--at-step": at_step, "--quick": quick})
-        _refuse_without("--baseline FILE", baseline is not None, {"--update-baseline": update_baseline})
+        refuse_without("--measure", measure, needs_measure | {"--seed": seed, "--at-step": at_step, "--quick": quick})
+        refuse_without("--baseline FILE", baseline is not None, {"--update-baseline": update_baseline})
         emission = Emission.plan(formats or [], outputs or [], wide=wide, quiet=quiet)
         options = run.Options(
             overrides=[
@@ -184,16 +184,6 @@ def _check(paths: list[str], options: Options, path: Path | None, *, update: boo
         known.updated(list(zip(checked.configs, checked.reports, strict=True))).write()
         _say(f"wrote {path}", quiet=quiet)
     return checked
-
-
-def _refuse_without(needed: str, given: bool, options: dict[str, Any]) -> None:
-    """Raise LossDoctorError for an option that would do nothing."""
-    from ..errors import LossDoctorError
-
-    unused = [name for name, value in options.items() if value is not None and value is not False]
-    if unused and not given:
-        message = f"{unused[0]} does nothing without {needed}"
-        raise LossDoctorError(message, f"Add {needed}, or leave {unused[0]} out.")
 
 
 def _tell(checked: Checked, *, quiet: bool) -> None:

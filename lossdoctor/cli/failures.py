@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -44,6 +44,14 @@ def _fail(message: str, traceback: bool) -> NoReturn:
     with contextlib.suppress(OSError):  # stderr may be full or closed as well; the exit code still tells
         typer.echo(f"lossdoctor: {lines}", err=True)
     raise typer.Exit(2) from None
+
+
+def refuse_without(needed: str, given: bool, options: Mapping[str, Any]) -> None:
+    """Raise LossDoctorError for an option that would do nothing."""
+    unused = [name for name, value in options.items() if value is not None and value is not False]
+    if unused and not given:
+        message = f"{unused[0]} does nothing without {needed}"
+        raise LossDoctorError(message, f"Add {needed}, or leave {unused[0]} out.")
 
 
 def exit_code(reports: Sequence[Report], fail_on: FailOnLevel) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import LossDoctorError
 from .app import Command, app
-from .failures import errors_explained
+from .failures import errors_explained, refuse_without
 from .options import (
     Batches,
     Checkpoints,
@@ -159,7 +157,8 @@ def fix(
         from ..reports.prescription_report import print_prescription
         from ..trial_view import trial_view
 
-        _refuse_without_verify(
+        refuse_without(
+            "--verify",
             verify,
             {
                 "--seeds": seeds,
@@ -195,10 +194,3 @@ def fix(
             shown = "json" if as_json or form is FixFormat.JSON else "diff" if diff else "rich"
             print_prescription(prescription, form=shown, quiet=quiet)
     raise typer.Exit(int(prescription.verdict is Verdict.FAIL))
-
-
-def _refuse_without_verify(verify: bool, options: Mapping[str, object]) -> None:
-    given = [name for name, value in options.items() if value]
-    if given and not verify:
-        message = f"{', '.join(given)} without --verify: nothing is trained"
-        raise LossDoctorError(message, "Add --verify to prove the change by a trial.")

@@ -6,17 +6,17 @@ where it was multiplied by zero; nothing where none is.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
 from ..records import DeadEnd, ObjectiveGradients
 from ..setup.build import Setup
+from ..setup.preserve import preserved
 from ..setup.user_code import blaming
 from .autograd_graph import ancestors, forward_line, forward_name
 from .ownership import trainable
@@ -82,28 +82,16 @@ def _has_gradient(setup: Setup, objective: str, component: str, factor: float) -
 
     What a mask of the data leaves out, or a threshold that no prediction can pass, has none for any parameters.
     """
-    with _scaled(setup.model, factor):
+    with preserved(setup.model):
+        with torch.no_grad():
+            for parameter in setup.model.parameters():
+                parameter.mul_(factor)
         scalar = setup.evaluate(0).objectives.get(objective, {}).get(component)
         if scalar is None or not scalar.requires_grad:
             return False
         with blaming(f"differentiating {component}"):
             found = torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
     return any(gradient is not None and bool((gradient != 0).any()) for gradient in found)
-
-
-@contextlib.contextmanager
-def _scaled(model: nn.Module, factor: float) -> Iterator[None]:
-    """Make all parameters larger by a factor, and afterwards again exactly what they were."""
-    before = {parameter: parameter.detach().clone() for parameter in model.parameters()}
-    try:
-        with torch.no_grad():
-            for parameter in before:
-                parameter.mul_(factor)
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in before.items():
-                parameter.copy_(value)
 
 
 def _is_something(value: Any) -> bool:

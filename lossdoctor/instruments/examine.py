@@ -35,12 +35,8 @@ def examine(setup: Setup, *, quick: bool = False, on_progress: OnProgress = sile
     Raises LossDoctorError where the setup cannot be run or its gradients cannot be taken.
     """
     skipped = {} if setup.checkpoint else {"checkpoint": "no checkpoint is configured"}
-    operands, outputs, parameters = (
-        OperandObserver(),
-        OutputObserver(),
-        ParameterObserver(setup.model, setup.parameters),
-    )
-    gradients = GradientObserver(setup)
+    operands, outputs = OperandObserver(), OutputObserver()
+    parameters, gradients = ParameterObserver(setup.model, setup.parameters), GradientObserver(setup)
     total = len(setup.batches)
     with preserved(setup.model), gradients_enabled():
         for index, batch in enumerate(setup.batches):

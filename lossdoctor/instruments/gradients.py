@@ -327,7 +327,7 @@ def _sample(gradient: Tensor | None, parameter: Tensor) -> Tensor:
 
 def _agreement(samples: Sequence[Tensor]) -> float | None:
     """Return the mean cosine between any two gradients, None where there are no two with a direction."""
-    exact = [sample.to("cpu", torch.float64) for sample in samples]
+    exact = torch.stack(list(samples)).to("cpu", torch.float64) if samples else ()
     directions = [sample / norm for sample in exact if (norm := sample.norm()) > 0 and norm.isfinite()]
     n = len(directions)
     if n < 2:

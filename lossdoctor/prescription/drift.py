@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config.load import config_of
-from ..inspection import inspect_config
 from ..progress import OnProgress
 from ..records import ObjectiveReport
 from ..trial_records import TrajectoryPoint
@@ -19,9 +18,13 @@ def followed(prescription: Prescription, checkpoints: Sequence[Path], on_progres
 
     Raises LossDoctorError where a checkpoint cannot be read or does not fit the model.
     """
+    from ..setup.build import open_setup
+    from ..trials.checkpoints import measure_checkpoints
+
     config = config_of(prescription.fixed, prescription.path, prescription.overrides)
-    trial = inspect_config(config, quick=True, checkpoints=checkpoints, on_progress=on_progress).case.trial
-    warnings = drifted(prescription, trial.trajectory if trial else (), config.loss.tolerance)
+    with open_setup(config) as setup:
+        trial = measure_checkpoints(setup, checkpoints, on_progress=on_progress)
+    warnings = drifted(prescription, trial.trajectory, config.loss.tolerance)
     return replace(prescription, warnings=(*prescription.warnings, *warnings))
 
 

@@ -13,12 +13,15 @@ from ..config.load import config_of, load_config
 from ..errors import LossDoctorError
 from ..reports.curves_png import draw_arms
 from ..reports.prescription_report import prescription_json
-from ..run_folder import RunFolder, claim_folder, open_folder
+from ..run_folder import RunFolder, claim_folder, default_folder, open_folder
 from ..trial_records import ArmPair
 from ..trial_view import Look, TrialView
 from .drift import drifted
 from .prescription import Prescription
 from .proof import Proof, distinct, judge_pairs
+
+#: Whose run the folder holds.
+COMMAND = "fix --verify"
 
 #: With fewer, the interval is too wide to prove anything: two need a mean of nine standard deviations.
 LEAST_SEEDS = 3
@@ -49,8 +52,8 @@ def plan_verification(
     if from_checkpoint and load_config(path, overrides).model.checkpoint is None:
         message = f"{path} names no model.checkpoint to start from"
         raise LossDoctorError(message, "Leave out --from-checkpoint to start from fresh weights.")
-    folder = Path("runs") / f"{path.stem}-verify" if output_dir is None else Path(output_dir)
-    return Verification(claim_folder(folder, path, "fix --verify", overwrite=overwrite), seeds, from_checkpoint)
+    folder = default_folder(path.with_stem(f"{path.stem}-verify")) if output_dir is None else Path(output_dir)
+    return Verification(claim_folder(folder, path, COMMAND, overwrite=overwrite), seeds, from_checkpoint)
 
 
 def verified(prescription: Prescription, plan: Verification, view: TrialView) -> Prescription:
@@ -65,7 +68,7 @@ def verified(prescription: Prescription, plan: Verification, view: TrialView) ->
     if not prescription.diff:
         return prescription
     began = time.perf_counter()
-    open_folder(plan.folder, prescription.path, "fix --verify", keep=False)
+    open_folder(plan.folder, prescription.path, COMMAND, keep=False)
     pairs = tuple(_trained(prescription, plan, view))
     different = distinct(pairs)
     outcome, judgements = judge_pairs(different)

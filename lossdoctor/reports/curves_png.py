@@ -88,8 +88,7 @@ def _draw_shares(axes: Axes, trajectory: Sequence[TrajectoryPoint], objective: s
     reports = [(point.step, report) for point in trajectory if (report := point.objective(objective))]
     names = [component.name for component in reports[0][1].components] if reports else []
     shares = {
-        name: [next((c.grad_share for c in report.components if c.name == name), None) for _, report in reports]
-        for name in names
+        name: [row.grad_share if (row := report.component(name)) else None for _, report in reports] for name in names
     }
     _draw(axes, [step for step, _ in reports], shares)
     axes.set_ylim(0, 1)

@@ -118,7 +118,8 @@ def _moment(point: TrajectoryPoint) -> str:
 
 
 def _share(report: ObjectiveReport | None, component: str) -> float | None:
-    return next((c.grad_share for c in report.components if c.name == component), None) if report else None
+    row = report.component(component) if report else None
+    return row.grad_share if row else None
 
 
 def _metrics(metrics: Sequence[Evaluation]) -> Table:

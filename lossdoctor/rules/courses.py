@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..records import ComponentReport, ObjectiveGradients, ObjectiveReport
 from ..trial_records import TrajectoryPoint, Trial
@@ -39,24 +40,44 @@ class Course:
     @property
     def words(self) -> str:
         """The two shares and when they were measured."""
-        before = _named(self.first, self.name)
+        before = self.first.component(self.name)
         share = before.grad_share if before else None
         start = "" if share is None else f", {percent(share)} at the start"
         return f"{percent(self.last.share)} of the gradient at {self.point.source or f'step {self.point.step}'}{start}"
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What is known of it at the end."""
+        return {"grad_share": self.last.share, "step": self.point.step, "weight": self.last.component.weight}
+
+    def advice(self, gradient: str) -> str:
+        """Return what to do, where `gradient` has grown too large."""
+        return (
+            "Weights that balance the start do not balance the end: let one follow a schedule, or look at what makes "
+            f"{gradient} grow. At the end, a weight of about {self.last.fair_weight:.2g} would give it an equal share."
+        )
 
     def _is_unsatisfied(self, component: ComponentReport) -> bool:
         """Whether less than half of a component is gone since the first measurement.
 
         The gradient of what has been learned vanishes: that it has hardly a share left is no fault.
         """
-        before = _named(self.first, component.name)
+        before = self.first.component(component.name)
         if before is None or before.value is None or component.value is None:
             return False
         return before.value - component.value < LEARNED * abs(before.value)
 
 
-def courses(case: Case) -> Iterator[Course]:
-    """Yield the course of every rival of every objective that does not play against another one (GANs)."""
+def later_courses(case: Case, found: Iterable[Standing]) -> Iterator[Course]:
+    """Yield the course of every rival of every objective that does not play against another one (GANs).
+
+    Those that have been found at the start are left out.
+    """
+    known = {(standing.objective, standing.component.name) for standing in found}
+    yield from (course for course in _all_courses(case) if (course.last.objective, course.name) not in known)
+
+
+def _all_courses(case: Case) -> Iterator[Course]:
     for gradients in case.gradients if case.trial else ():
         curve = case.trial.curve(gradients.name) if case.trial else None
         if case.trial and not (curve and curve.adversarial):
@@ -75,7 +96,3 @@ def _courses(case: Case, trial: Trial, gradients: ObjectiveGradients) -> Iterato
     for name, last in endings[-1].items():
         if all(name in ending for ending in endings):
             yield Course(tables[0], last, tuple(ending[name].share for ending in endings), points[-1])
-
-
-def _named(table: ObjectiveReport, name: str) -> ComponentReport | None:
-    return next((component for component in table.components if component.name == name), None)

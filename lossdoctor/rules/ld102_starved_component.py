@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..records import Finding, Severity
 from .base import Case, Rule, percent
-from .courses import Course, courses
+from .courses import Course, later_courses
 from .shares import Standing, standings
 
 
@@ -59,10 +59,8 @@ class StarvedComponent(Rule):
             if standing.share < self.warning_share
         ]
         yield from (self._judge(case, standing) for standing in found)
-        known = {(standing.objective, standing.component.name) for standing in found}
-        for course in courses(case):
-            late = max(course.ending) < self.warning_share and course.unsatisfied
-            if late and (course.last.objective, course.name) not in known:
+        for course in later_courses(case, found):
+            if max(course.ending) < self.warning_share and course.unsatisfied:
                 yield self._judge_late(case, course)
 
     def _judge(self, case: Case, standing: Standing) -> Finding:
@@ -100,14 +98,8 @@ class StarvedComponent(Rule):
             "half of its value still there",
             objective=course.last.objective,
             severity=Severity.WARNING,
-            evidence={
-                "grad_share": course.last.share,
-                "step": course.point.step,
-                "weight": course.last.component.weight,
-            },
-            remedy="Weights that balance the start do not balance the end: let one follow a schedule, or look at what "
-            f"makes the others' gradient grow. At the end, a weight of about {course.last.fair_weight:.2g} would give "
-            "it an equal share.",
+            evidence=course.evidence,
+            remedy=course.advice("the others' gradient"),
             location=case.locate_weight(course.last.objective, course.name),
         )
 

@@ -10,9 +10,6 @@ from typing import ClassVar
 from ..records import Finding, Padding, Severity
 from .base import Case, Rule, percent
 
-#: The gradient at a marked element, in parts of what it is elsewhere, that is none but for rounding.
-_NO_GRADIENT = 1e-4
-
 #: Relative difference of two estimates of one part of a value that is rounding, or noise.
 _ALIKE = 0.02
 
@@ -62,7 +59,7 @@ class PaddingCounted(Rule):
                     yield self._report(case, padding)
 
     def _counts(self, padding: Padding) -> bool:
-        if padding.slope > _NO_GRADIENT:
+        if padding.is_learned:
             return True
         diluted = dilution(padding)
         return diluted is not None and diluted > self.least_change * abs(padding.value)
@@ -72,7 +69,7 @@ class PaddingCounted(Rule):
         where = f"where {padding.mark}" if " is " in padding.mark else padding.mark
         if " ends in " in padding.mark or " starts with " in padding.mark:
             where = f"in the padding ({padding.mark})"
-        if padding.slope > _NO_GRADIENT:
+        if padding.is_learned:
             says = (
                 f"{name} learns from what is to be ignored: {percent(padding.share)} of the elements, {where}, "
                 f"get gradient, {percent(padding.slope)} of what the others get"

@@ -19,9 +19,7 @@ class _Flat:
     index: int
     cause: str  #: "" where nothing shows
     reason: object  #: the same for components that are flat for the same reason
-    excused: (
-        bool  #: by a layer that starts at zero, because it is as low as it can be, or because nothing is selected yet
-    )
+    excused: bool  #: by a layer that starts at zero, or because it is as low as it can be, or nothing is selected yet
     zero_layers: Sequence[str]
     dead_end: DeadEnd | None
     location: Location | None

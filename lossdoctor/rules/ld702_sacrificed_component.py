@@ -58,7 +58,8 @@ class SacrificedComponent(Rule):
     def _judge(
         self, case: Case, objective: str, before: ComponentReport, points: Sequence[TrajectoryPoint]
     ) -> Iterator[Finding]:
-        later = [component for point in points[1:] if (component := _find(point, objective, before.name)) is not None]
+        reports = [report for point in points[1:] if (report := point.objective(objective)) is not None]
+        later = [component for report in reports if (component := report.component(before.name)) is not None]
         values = [component.value for component in later[-2:]]
         start, norm = before.value, before.grad_norm
         if start is None or norm is None or len(values) < 2:
@@ -82,8 +83,3 @@ class SacrificedComponent(Rule):
             "meant to give way. Check its sign if it should fall by itself.",
             location=case.locate_component(before.name),
         )
-
-
-def _find(point: TrajectoryPoint, objective: str, name: str) -> ComponentReport | None:
-    report = point.objective(objective)
-    return next((c for c in report.components if c.name == name), None) if report else None

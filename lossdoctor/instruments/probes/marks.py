@@ -63,13 +63,18 @@ def marks(batches: Sequence[object]) -> list[Mark]:
     return [mark for mark in found if _has_both(mark.off)]
 
 
+def named_tensors(batch: object) -> dict[str, Tensor]:
+    """Return the tensors of a batch by the names that marks have for them."""
+    return {name.removeprefix("batch."): tensor for name, tensor in tensors_in(batch, "batch").items()}
+
+
 def _columns(batches: Sequence[object]) -> Columns:
     columns: dict[str, list[Tensor]] = {}
     for batch in batches:
         size = size_of(batch)
-        for name, tensor in tensors_in(batch, "batch").items():
+        for name, tensor in named_tensors(batch).items():
             if is_by_sample(tensor, size) and tensor.numel() and tensor.layout == torch.strided:
-                columns.setdefault(name.removeprefix("batch."), []).append(tensor.detach())
+                columns.setdefault(name, []).append(tensor.detach())
     return {
         name: column
         for name, column in columns.items()
@@ -78,10 +83,11 @@ def _columns(batches: Sequence[object]) -> Columns:
 
 
 def _has_both(off: Sequence[Tensor]) -> bool:
-    return any(map(_is_mixed, off))
+    return any(map(is_mixed, off))
 
 
-def _is_mixed(off: Tensor) -> bool:
+def is_mixed(off: Tensor) -> bool:
+    """Whether some elements are marked and others are not."""
     return bool(off.any()) and not bool(off.all())
 
 
@@ -148,7 +154,7 @@ def _lengths(columns: Columns) -> Iterator[Mark]:
         if column[0].is_floating_point() or column[0].dtype == torch.bool or column[0].numel() != len(column[0]):
             continue
         for other, data in columns.items():
-            for axis in (1, data[0].dim() - 1) if data[0].dim() > 1 else ():
+            for axis in dict.fromkeys((1, data[0].dim() - 1)) if data[0].dim() > 1 else ():
                 off = tuple(
                     torch.arange(tensor.shape[axis]) >= lengths.reshape(-1, 1).cpu()
                     for tensor, lengths in zip(data, column, strict=True)

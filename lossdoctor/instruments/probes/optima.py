@@ -121,6 +121,10 @@ def _given_to_others(target: Tensor) -> Tensor:
     return target.roll(1, 0) if len(target) > 1 else target.flip(tuple(range(target.dim())))
 
 
+def _at_right_again(replay: Replay, answer: Answer) -> Values:
+    return values_of(replay.on_tensor(answer.output, answer.right))
+
+
 def _downhill(replay: Replay, answer: Answer, key: Key, value: float, slope: Tensor) -> float:
     """Return the least value of a component on a few steps downhill, where other random numbers agree that it is less.
 
@@ -128,7 +132,7 @@ def _downhill(replay: Replay, answer: Answer, key: Key, value: float, slope: Ten
     has another value at the target when it is asked again: it draws numbers that cannot be drawn twice.
     """
     sign = _sign(replay, key)
-    if values_of(replay.on_tensor(answer.output, answer.right))[key] != value:
+    if replay.once(_at_right_again, answer)[key] != value:
         return sign * math.inf
     step = (answer.right - answer.shuffled(1)).norm() / slope.norm() * slope
     steps = {part: answer.right - part * step for part in STEPS}

@@ -10,22 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...errors import LossDoctorError
-from ...records import Padding
+from ...records import NO_GRADIENT, Padding
 from ...setup.batches import Batch, changed
 from ...setup.loss import Losses
 from ..autograd_graph import leaves
-from ..tensors import tensors_in
-from .marks import Mark, axis_of, marks, spread
-from .replay import NotApplicableError, Replay, Values, values_of
-
-#: Gradient at an ignored element, in parts of what it is elsewhere, that is none.
-NO_GRADIENT = 1e-4
+from .marks import Mark, axis_of, is_mixed, marks, named_tensors, spread
+from .replay import NotApplicableError, Replay, Values, by_component, values_of
 
 #: How many marked elements are appended, in parts of how many elements there are.
 APPENDED = (1, 2)
@@ -48,7 +43,7 @@ class _Marked:
     @property
     def data(self) -> Tensor:
         """The tensor of the batch whose elements are marked."""
-        return _named(self.replay.batch)[self.mark.of]
+        return named_tensors(self.replay.batch)[self.mark.of]
 
     def with_data(self, data: Tensor) -> Batch:
         """Return the batch with other data in place of what is marked."""
@@ -77,7 +72,7 @@ def probe_padding(replay: Replay) -> tuple[Padding, ...]:
 
 
 def _marked(replay: Replay, mark: Mark) -> _Marked | None:
-    index = next(i for i, off in enumerate(mark.off) if bool(off.any()) and not bool(off.all()))
+    index = next(i for i, off in enumerate(mark.off) if is_mixed(off))
     replay = replay if index == replay.index else Replay(replay.setup, index)
     outputs = {name: _alignments(mark.off[index], tensor) for name, tensor in replay.outputs.items()}
     outputs = {name: placed for name, placed in outputs.items() if placed}
@@ -95,12 +90,8 @@ def _alignments(off: Tensor, output: Tensor) -> list[Tensor]:
 def _facts(marked: _Marked) -> Iterator[Padding]:
     losses, held = _with_held_outputs(marked)
     values = values_of(losses)
-    slopes = {
-        (objective, name): slope
-        for objective, group in losses.objectives.items()
-        for name, scalar in group.items()
-        if (slope := _slope(marked, scalar, held)) is not None
-    }
+    scalars = by_component(losses)
+    slopes = {key: slope for key, scalar in scalars.items() if (slope := _slope(marked, scalar, held)) is not None}
     if not slopes:
         return
     looks = _that_change(marked, values, _elsewhere(marked))
@@ -218,7 +209,3 @@ def _with_appended(marked: _Marked, count: int) -> Values:
 
 def _resized(shape: torch.Size, axis: int, length: int) -> tuple[int, ...]:
     return (*shape[:axis], length, *shape[axis + 1 :])
-
-
-def _named(batch: Any) -> dict[str, Tensor]:
-    return {name.removeprefix("batch."): tensor for name, tensor in tensors_in(batch, "batch").items()}
