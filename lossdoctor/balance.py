@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from .records import Block, ComponentReport, Cosine, Matrix, ObjectiveGradients, ObjectiveReport, Spread
+from .facts.gradients import Block, Matrix, ObjectiveGradients
+from .records import ComponentReport, Cosine, ObjectiveReport, Spread
 
 Number = float | None
 

@@ -31,8 +31,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from .facts.gradients import Block, ObjectiveGradients
 from .losses.spaces import selected_channels
-from .records import Block, ObjectiveGradients
 
 # As in the rules: the schema costs more to load than all of them together.
 if TYPE_CHECKING:

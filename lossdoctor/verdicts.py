@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from .learned import LEARNED, NOTICEABLE, reducible_gone
 from .records import ComponentReport
 from .trial_records import ComponentVerdict, Curve, Number, TrajectoryPoint
-
-#: A change of a value by less than this part of it is none.
-NOTICEABLE = 0.05
-
-#: The part of the reducible loss that has to be gone from a batch that is seen again and again.
-LEARNED = 0.5
 
 
 def judge_components(
@@ -51,13 +46,6 @@ def _judge(objective: str, before: ComponentReport, end: Number, floor: Number, 
         input_used=_input_used(start, end, control),
         verdict=_word(start, end, gone),
     )
-
-
-def reducible_gone(start: Number, end: Number, floor: Number) -> Number:
-    """Return (start − end) / (start − floor); None where one is unknown or there was nothing to reduce."""
-    if start is None or end is None or floor is None or start <= floor:
-        return None
-    return (start - end) / (start - floor)
 
 
 def _input_used(start: Number, end: Number, control: Number) -> bool | None:

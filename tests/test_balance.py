@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lossdoctor import balance
-from lossdoctor.records import Block, ObjectiveGradients
+from lossdoctor.facts.gradients import Block, ObjectiveGradients
 
 RANDOM = np.random.default_rng(0)
 NAMES = ("a", "b", "c")

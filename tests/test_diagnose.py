@@ -11,7 +11,9 @@ import pytest
 
 from lossdoctor.config.load import parse_config
 from lossdoctor.diagnose import diagnose, explain, selected_rules
-from lossdoctor.records import Examination, Finding, ParameterFacts, Severity, Verdict
+from lossdoctor.facts.examination import Examination
+from lossdoctor.facts.parameters import ParameterFacts
+from lossdoctor.records import Finding, Severity, Verdict
 from lossdoctor.report import build_report, verdict_of
 from lossdoctor.rules import registry
 from lossdoctor.rules.base import Case, Rule

@@ -20,7 +20,8 @@ from typing import Any
 
 from ..config.load import load_config
 from ..errors import LossDoctorError
-from ..records import Examination, Failure
+from ..facts.examination import Examination
+from ..records import Failure
 from ..report import failures_of
 
 #: Seconds that a process gets to end by itself once it has reported; user code may have left threads behind.

@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
-from ..records import Anomaly, Location, ObjectiveGradients
+from ..facts.anomalies import Anomaly
+from ..facts.gradients import ObjectiveGradients
+from ..records import Location
 from ..setup.build import Setup
 from ..setup.loss import Losses
 from ..setup.user_code import blaming, calling_line

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..records import BatchEntry, DataFacts
+from ..facts.data import BatchEntry, DataFacts
 from ..setup.batches import Batch, batch_size, named_parts
 
 #: Elements of a sample that are compared with other samples', and of a batch among which values are counted: more of

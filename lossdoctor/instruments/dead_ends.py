@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
-from ..records import DeadEnd, ObjectiveGradients
+from ..facts.anomalies import DeadEnd
+from ..facts.gradients import ObjectiveGradients
 from ..setup.build import Setup
 from ..setup.preserve import preserved
 from ..setup.user_code import blaming

@@ -6,8 +6,11 @@ import math
 from dataclasses import replace
 
 from ..errors import LossDoctorError
+from ..facts.anomalies import Anomaly, DeadEnd
+from ..facts.data import DataFacts
+from ..facts.examination import Examination
+from ..facts.gradients import ObjectiveGradients
 from ..progress import OnProgress, silent
-from ..records import Anomaly, DataFacts, DeadEnd, Examination, ObjectiveGradients
 from ..setup.batches import target_of
 from ..setup.build import Setup
 from ..setup.device import gradients_enabled

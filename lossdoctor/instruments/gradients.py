@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from ..errors import LossDoctorError
-from ..records import Block, Matrix, ObjectiveGradients
+from ..facts.gradients import Block, Matrix, ObjectiveGradients
 from ..setup.build import Setup
 from ..setup.device import plain_float32
 from ..setup.loss import Losses, as_vector

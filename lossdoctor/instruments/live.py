@@ -11,7 +11,7 @@ from torch import nn
 
 from ..config.suggest import did_you_mean
 from ..errors import LossDoctorError
-from ..records import Examination
+from ..facts.examination import Examination
 from ..setup.build import Setup
 from ..setup.device import gradients_enabled
 from ..setup.loss import Losses, as_objectives

@@ -14,7 +14,8 @@ from typing import Any
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from ..records import Location, Operand, Operation, Slope
+from ..facts.operands import Operand, Operation, Slope
+from ..records import Location
 from ..setup.loss import Losses
 from . import seen_operand, slopes
 from .autograd_graph import ancestors, trained_outside

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..records import Output
+from ..facts.outputs import Output
 from ..setup.loss import Losses
 from . import statistics
 from .saturation import Saturation, saturation_of

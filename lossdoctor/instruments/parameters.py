@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import nn
 
-from ..records import ParameterFacts, ParameterSize
+from ..facts.parameters import ParameterFacts, ParameterSize
 from ..setup.loss import Losses
 from .autograd_graph import leaves
 from .ownership import trainable

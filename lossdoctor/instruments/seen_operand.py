@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch._C import _functorch
 
-from ..records import Operand
+from ..facts.operands import Operand
 from . import statistics
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..records import Slope
+from ..facts.operands import Slope
 from ..setup.user_code import blaming
 from .trace import Event, before
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ..records import Statistics
+from ..facts.statistics import Statistics
 
 #: More elements than this, per channel where there are channels, are thinned out: extremes and means hardly change,
 #: memory does.

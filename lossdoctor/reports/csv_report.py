@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..printable import printable
-from ..records import Failure, Finding, Report
 from .json_text import json_line
 from .places import place_of
+
+if TYPE_CHECKING:
+    from ..records import Failure, Finding, Report
 
 COLUMNS = (
     "config", "level", "code", "name", "objective", "components", "message", "remedy", "explained_by", "file", "line",

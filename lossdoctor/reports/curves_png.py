@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from ..trial_records import ArmPair, Curve, Number, TrajectoryPoint, Trial
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..prescription.proof import Proof
+    from ..trial_records import ArmPair, Curve, Number, TrajectoryPoint, Trial
 
 #: Inches and dots per inch.
 WIDTH, HEIGHT, RESOLUTION = 10.0, 3.2, 100

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Failure, Finding, Report
 from .evidence import evidence_rows
 from .json_text import json_line
 from .places import place_of, shown_place
+
+if TYPE_CHECKING:
+    from ..records import Failure, Finding, Report
 
 
 def details(finding: Finding, report: Report) -> Iterator[tuple[str, list[str]]]:

@@ -9,14 +9,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ..errors import LossDoctorError
-from ..records import Report
 from . import FORMATS
 from .half_blocks import show_pictures
 from .rich_report import render_rich
+
+if TYPE_CHECKING:
+    from ..records import Report
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..records import Report
 from .json_text import json_text, plain
 from .summary import worst_verdict
+
+if TYPE_CHECKING:
+    from ..records import Report
 
 SCHEMA = "lossdoctor/1"
 

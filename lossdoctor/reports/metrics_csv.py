@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from io import StringIO
+from typing import TYPE_CHECKING
 
-from ..trial_records import Curve, Evaluation, Number
+if TYPE_CHECKING:
+    from ..trial_records import Curve, Evaluation, Number
 
 
 def render_metrics(curves: Sequence[Curve], metrics: Sequence[Evaluation]) -> str:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
@@ -16,7 +16,6 @@ from rich.text import Text
 
 from ..prescription.prescription import BALANCE, Cure, Prescription
 from ..printable import printable
-from ..records import ComponentReport, Finding, ObjectiveReport
 from . import rich_style as style
 from .half_blocks import show_pictures
 from .json_report import report_document
@@ -26,6 +25,9 @@ from .places import shown_place
 from .proof_report import proof_document, proof_sections
 from .rich_objective import ruled_table
 from .rich_report import LONGEST_LINE
+
+if TYPE_CHECKING:
+    from ..records import ComponentReport, Finding, ObjectiveReport
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.box import Box
 from rich.cells import cell_len
@@ -14,10 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..records import ComponentReport, Cosine, ObjectiveReport, Severity
 from . import rich_style as style
 from .number_format import MISSING, cosine, number, percent
 from .text import shortened
+
+if TYPE_CHECKING:
+    from ..records import ComponentReport, Cosine, ObjectiveReport, Severity
 
 #: From this width on, one table holds every column.
 WIDE = 110

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -16,7 +16,6 @@ from rich.segment import Segment
 from rich.text import Text
 
 from ..printable import in_ascii, printable
-from ..records import Finding, Report, Severity
 from . import rich_style as style
 from .number_format import number
 from .rich_finding import render_failure, render_finding
@@ -24,6 +23,9 @@ from .rich_objective import WIDE, objective_tables
 from .rich_trial import trial_sections
 from .summary import by_severity, causes_and_symptoms, counted, has_findings, plural, skipped_by_reason, worst_verdict
 from .text import LONGEST, shortened, with_strings
+
+if TYPE_CHECKING:
+    from ..records import Finding, Report, Severity
 
 #: Reports that are shown with all they say; nobody reads further, and a machine has the other formats.
 MOST_IN_FULL = 20

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from ..records import ObjectiveReport
-from ..trial_records import ComponentVerdict, Evaluation, TrajectoryPoint, Trial
 from . import rich_style as style
 from .number_format import number, percent
 from .summary import plural
+
+if TYPE_CHECKING:
+    from ..records import ObjectiveReport
+    from ..trial_records import ComponentVerdict, Evaluation, TrajectoryPoint, Trial
 
 Point = TypeVar("Point")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Finding, Report
 from ..rules import registry
-from ..rules.base import Rule
+
+if TYPE_CHECKING:
+    from ..records import Finding, Report
+    from ..rules.base import Rule
 
 
 def rule_descriptors(reports: Sequence[Report]) -> list[dict[str, Any]]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ..records import Operand, Operation, Output, Statistics
-from .base import Case
 from .occurrences import Occurrence, is_whole, occurrences
 from .origins import came_through_layers, made_by
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
+    from ..facts.outputs import Output
+    from ..facts.statistics import Statistics
+    from .base import Case
 
 #: The values that an activation can give, by the name that torch has for it. Functions whose range an argument sets
 #: (clamp, hardtanh, ReLU6) are left out. gelu, silu and mish: their minima, rounded outwards.

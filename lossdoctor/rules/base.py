@@ -10,24 +10,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
-from ..baseline import ConfigBaseline
 from ..config.keys import Keys, dotted
-from ..records import (
-    ComponentReport,
-    Examination,
-    Finding,
-    Location,
-    ObjectiveGradients,
-    ObjectiveReport,
-    Operation,
-    Severity,
-)
-from ..trial_records import Trial
+from ..records import ComponentReport, Finding, Location, ObjectiveReport, Severity
 
 # The schema costs more to load than all rules together: what only explains rules, or judges without a config, goes
 # without. A rule tells the built-in components apart by their `term`.
 if TYPE_CHECKING:
+    from ..baseline import ConfigBaseline
     from ..config.schema import BuiltInColorComponent, BuiltInComponent, Config, Schedule
+    from ..facts.examination import Examination
+    from ..facts.gradients import ObjectiveGradients
+    from ..facts.operands import Operation
+    from ..trial_records import Trial
 
 
 @dataclass(frozen=True)
@@ -154,7 +148,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """One fault that lossdoctor knows. Annotated fields are options; the docstring is the manual page.
+    """One fault that lossdoctor knows. The docstring is the manual page.
+
+    A rule with options is a frozen dataclass whose fields are the options; one without is a plain class, which loads
+    sooner.
 
     A rule looks at a `Case` and yields findings. It knows no other rule: which symptom belongs to which cause is
     said by `explains` and `overshadows` and joined in `diagnose.py`.

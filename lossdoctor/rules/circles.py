@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from ..records import Operand, Operation
 from .distances import data_side
 from .origins import is_layer, made_by
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
 
 #: A conversion to a space whose first channel is a hue, or away from one, by the name of the function that does it.
 _TO_HUE = re.compile(r"(?:to|2)_?(?:hsv|hls|hsl|hsi)", re.IGNORECASE)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from ..facts.statistics import Statistics
 from ..losses.spaces import SPACES
-from ..records import Operand, Operation, Statistics
 from .distances import data_side
 
 if TYPE_CHECKING:
     from ..config.schema import Space
+    from ..facts.operands import Operand, Operation
 
 #: A conversion by the name of the function that does it: rgb_to_lab, rgb2lab, RGB2LAB, xyz_to_rgb, rgb_to_lab_torch, …
 _CONVERSION = re.compile(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..records import Operand, Operation, Statistics
 from .color_operands import ColorOperand, color_operand
 from .distances import DISTANCES
 
 if TYPE_CHECKING:
     from ..config.schema import Space
+    from ..facts.operands import Operand, Operation
+    from ..facts.statistics import Statistics
 
 #: What was scaled to be like RGB stays within this, with room for a and b divided by 100.
 _SCALED = 1.5

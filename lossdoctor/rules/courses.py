@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import ComponentReport, ObjectiveGradients, ObjectiveReport
-from ..trial_records import TrajectoryPoint, Trial
-from ..verdicts import LEARNED
+from ..learned import LEARNED
 from .base import Case, percent
 from .shares import Standing, standings
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
+    from ..records import ComponentReport, ObjectiveReport
+    from ..trial_records import TrajectoryPoint, Trial
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from ..records import Operand, Operation
-from .base import Case
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
+    from .base import Case
 
 #: Operations whose value and gradient grow with the unit of their operands, and which add up over channels. A cosine
 #: similarity or a cross-entropy does neither.

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .. import balance
-from ..records import Finding, Matrix, ObjectiveGradients, Operation, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, listing, percent, rivals
+
+if TYPE_CHECKING:
+    from ..facts.gradients import Matrix, ObjectiveGradients
+    from ..facts.operands import Operation
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .. import balance
-from ..records import Finding, Location, ObjectiveGradients, Severity
+from ..records import Finding, Location, Severity
 from .base import Case, Expected, Rule, listing, percent
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
 
 #: Declared shares that add up to this much leave nothing to other components: three times 0.33 is meant as all.
 WHOLE = 0.98

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .. import balance
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
-from ..records import Finding, ObjectiveGradients, Operand, Operation, Severity, Statistics
+from ..records import Finding, Severity
 from .base import Case, Expected, Rule, listing
 from .distances import distances
 from .linear_relations import LinearRelation, linear_relation
 
 if TYPE_CHECKING:
     from ..config.schema import BuiltInComponent
+    from ..facts.gradients import ObjectiveGradients
+    from ..facts.operands import Operand, Operation
+    from ..facts.statistics import Statistics
 
 #: Without values that vary over the batches a constant ratio says nothing; then gradients have to be parallel to
 #: within rounding.

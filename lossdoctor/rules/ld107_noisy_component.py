@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import ComponentReport, Finding, ObjectiveGradients, Severity
+from ..records import ComponentReport, Finding, Severity
 from .base import Case, Rule, percent
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
 
 #: Fewer batches say nothing about a spread.
 _LEAST_BATCHES = 3

@@ -35,7 +35,6 @@ class RawComponent:
     fix: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
 class UnnormalizedColorSpace(Rule):
     """A loss compares the channels of a colour space in that space's own units.
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Severity, Statistics
+from ..records import Finding, Severity
 from .activations import BoundedPrediction, bounded_predictions, describe_support
 from .base import Case, Rule
 from .color_operands import describe_channels
 from .color_scales import ColorMismatch, color_mismatch
 from .occurrences import Occurrence, occurrences
+
+if TYPE_CHECKING:
+    from ..facts.statistics import Statistics
 
 #: Fewer elements than this may lie on one side of zero by chance.
 _FEWEST = 16
@@ -31,7 +34,6 @@ class OtherRange:
     seen: BoundedPrediction = field(compare=False)
 
 
-@dataclass(frozen=True)
 class RangeMismatch(Rule):
     """Prediction and target are scaled differently, so the same number does not mean the same on both sides.
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
-from ..records import Finding, Location, ObjectiveReport, Operand, Operation, Severity
+from ..records import Finding, Location, ObjectiveReport, Severity
 from .base import Case, Rule, effect_of, listing
 from .color_operands import color_operand
 from .distances import DISTANCES, data_side
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
 
 _IMAGE_CHANNELS = (1, 3, 4)
 

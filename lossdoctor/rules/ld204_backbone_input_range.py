@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operation, Severity, Statistics
+from ..records import Finding, Severity
 from .base import Case, Rule, listing
 from .occurrences import occurrences
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operation
+    from ..facts.statistics import Statistics
 
 #: By how much resizing carries images beyond [0, 1] or [-1, 1].
 _OVERSHOOT = 0.1
@@ -21,7 +25,6 @@ _LEAST, _MOST = -2.6, 3.1
 _NEAR = 0.05
 
 
-@dataclass(frozen=True)
 class BackboneInputRange(Rule):
     """A loss network sees images in another range than the one it was trained on.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
-from ..records import Finding, ObjectiveReport, Operation, Severity, Statistics
+from ..records import Finding, ObjectiveReport, Severity
 from .base import Case, Expected, Rule, listing
 from .circles import circular_quantity
 from .distances import DISTANCES, data_side
@@ -15,6 +15,8 @@ from .occurrences import Occurrence, is_weighted, is_whole, occurrences
 
 if TYPE_CHECKING:
     from ..config.schema import BuiltInColorComponent
+    from ..facts.operands import Operation
+    from ..facts.statistics import Statistics
 
 #: Channels of LAB that hold what a channel of HSV holds, with no end where the circle closes.
 _IN_LAB = {"H": ("a", "b"), "S": ("a", "b"), "V": ("L",)}
@@ -29,7 +31,6 @@ class OnALine:
     data: Statistics | None = field(compare=False)
 
 
-@dataclass(frozen=True)
 class CircularQuantity(Rule):
     """A hue or an angle is compared by its plain difference, which does not know that its ends meet.
 

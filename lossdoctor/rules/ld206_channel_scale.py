@@ -6,13 +6,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity, Slope, Statistics
+from ..records import Finding, Severity
 from .base import Case, Rule, percent
 from .distances import data_side
 from .occurrences import Occurrence, is_weighted, is_whole, occurrences
 from .origins import came_through_layers
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation, Slope
+    from ..facts.statistics import Statistics
 
 #: Distances whose gradient grows with the difference. That of an absolute difference is the same in every unit.
 _SQUARES = frozenset({"mse_loss", "squared difference"})

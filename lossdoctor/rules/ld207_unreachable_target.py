@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity, Statistics
+from ..records import Finding, Severity
 from .activations import SUPPORTS, BoundedPrediction, bounded_predictions, describe_support
 from .base import Case, Rule, percent
 from .occurrences import Occurrence, occurrences
 from .origins import made_by
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
+    from ..facts.statistics import Statistics
 
 #: Part of the range (of the targets' own, where the range has no end) that targets have to go beyond it. Resizing
 #: overshoots by a tenth, and random labels up to 1.2 are an old trick of GAN training.

@@ -5,19 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
-from ..records import (
-    Duplication,
-    Examination,
-    Finding,
-    Location,
-    ObjectiveReport,
-    Severity,
-    Tiling,
-)
+from ..records import Finding, Location, ObjectiveReport, Severity
 from .base import EXPECTED, MEASURED, Case, Expected, Limits, Rule, effect_of, listing
+
+if TYPE_CHECKING:
+    from ..facts.probes import Duplication, Tiling
 
 #: How far an exponent may be from those of a sum. The logarithm of the number of samples, in a contrastive loss of two,
 #: has the exponents 1 and 0.86 when they are doubled and tripled; the seams of a tiled image of 8 pixels a side change
@@ -39,7 +34,6 @@ class Growth:
     measured: Mapping[str, float | str] = field(default_factory=dict)  #: ratios, or what was traced
 
 
-@dataclass(frozen=True)
 class SumReduction(Rule):
     """A component adds up over the samples or the elements while another one takes their mean.
 
@@ -145,9 +139,10 @@ class SumReduction(Rule):
 
 def growth_of(case: Case, objective: str, component: str) -> Growth:
     """Return how a component grows, as far as that could be found out."""
-    examination, here = case.examination or Examination(), (objective, component)
-    duplication = next((d for d in examination.duplications or () if (d.objective, d.component) == here), None)
-    tiling = next((t for t in examination.tilings or () if (t.objective, t.component) == here), None)
+    measured, here = case.examination, (objective, component)
+    duplications, tilings = (measured.duplications or (), measured.tilings or ()) if measured else ((), ())
+    duplication = next((d for d in duplications if (d.objective, d.component) == here), None)
+    tiling = next((t for t in tilings if (t.objective, t.component) == here), None)
     # Where no batch could be made, the operations say it: a component that is the bare sum of one grows with the batch.
     traced = duplication is None and any(f"{objective}.{component}" in o.sum_of for o in case.operations(*here))
     ratios = {**_ratios_of_duplication(duplication), **_ratio_of_tiling(tiling)}

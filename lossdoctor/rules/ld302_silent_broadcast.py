@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule
 from .occurrences import Occurrence, is_whole, occurrences
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
 
 #: Losses of torch that compare element by element, and broadcast.
 _LOSSES = frozenset(
@@ -46,7 +49,6 @@ class Broadcast:
     spread: float | None = field(compare=False)  #: variance of the target where the loss is a square
 
 
-@dataclass(frozen=True)
 class SilentBroadcast(Rule):
     """Two tensors with the same elements in different shapes are compared, and every one meets every other.
 

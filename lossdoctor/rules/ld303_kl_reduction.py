@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operation, Severity
+from ..records import Finding, Severity
 from .base import Case, Expected, Rule
 from .occurrences import Occurrence, occurrences
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operation
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,6 @@ class Averaged:
     shape: tuple[int, ...] = field(compare=False)
 
 
-@dataclass(frozen=True)
 class KlReduction(Rule):
     """A KL divergence is averaged over its elements, which makes it too small by the number of classes.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Padding, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, percent
+
+if TYPE_CHECKING:
+    from ..facts.probes import Padding
 
 #: Relative difference of two estimates of one part of a value that is rounding, or noise.
 _ALIKE = 0.02

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity
+from ..records import Finding, Severity
 from .activations import PROBABILITIES
 from .base import Case, Rule
 from .occurrences import Occurrence, occurrences
 from .origins import operations_before
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
 
 #: Losses that apply a sigmoid to what they are given. multilabel_soft_margin_loss is a binary cross-entropy, and
 #: soft_margin_loss, log(1 + exp(−y x)), is one of labels ±1.
@@ -37,7 +40,6 @@ class DoubleApplication:
     given: Operand = field(compare=False)
 
 
-@dataclass(frozen=True)
 class DoubleActivation(Rule):
     """Probabilities enter a loss that applies softmax or sigmoid itself, so the activation is applied twice.
 

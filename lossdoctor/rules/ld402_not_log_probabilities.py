@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity
+from ..records import Finding, Severity
 from .activations import PROBABILITIES
 from .base import Case, Rule
 from .occurrences import Occurrence, occurrences
 from .origins import made_by, operations_before
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
 
 #: Losses of log-probabilities, and the operand that has to hold them.
 _LOSSES = {"kl_div": "input", "nll_loss": "input", "ctc_loss": "log_probs"}

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..records import ComponentReport, Direction, Finding, Location, ObjectiveReport, Operand, Operation, Severity
+from ..records import ComponentReport, Finding, Location, ObjectiveReport, Severity
 from .base import Case, Rule
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
+    from ..facts.probes import Direction
 
 #: Comparisons that are least where both sides agree.
 _DISTANCES = frozenset(
@@ -36,7 +40,6 @@ class _Wrong:
     location: Location | None = None
 
 
-@dataclass(frozen=True)
 class WrongDirection(Rule):
     """Descending the component moves the prediction away from what it is compared with.
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Location, Optimum, Output, Severity, Statistics
+from ..records import Finding, Location, Severity
 from .base import Case, Rule
+
+if TYPE_CHECKING:
+    from ..facts.outputs import Output
+    from ..facts.probes import Optimum
+    from ..facts.statistics import Statistics
 
 #: Ranges of final activations.
 _RANGES = {"sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hardtanh": (-1.0, 1.0)}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity, Statistics
+from ..records import Finding, Severity
 from .base import Case, Rule
 from .occurrences import Occurrence, is_whole, occurrences
 from .origins import made_by
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
+    from ..facts.statistics import Statistics
 
 
 @dataclass(frozen=True)

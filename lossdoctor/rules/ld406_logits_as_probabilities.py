@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Operand, Operation, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule
 from .occurrences import Occurrence, occurrences
 from .origins import is_layer, made_by, operations_before
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operand, Operation
 
 #: How far rounding in half precision may carry a probability below 0.
 _ROUNDING = 0.01
@@ -34,7 +37,6 @@ class OverlapOfLogits:
     given: Operand = field(compare=False)
 
 
-@dataclass(frozen=True)
 class LogitsAsProbabilities(Rule):
     """A loss of probabilities is given the output of a layer, not turned into probabilities.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Severity, Wavering
+from ..records import Finding, Severity
 from .base import Case, Rule, listing
 
+if TYPE_CHECKING:
+    from ..facts.probes import Wavering
 
-@dataclass(frozen=True)
+
 class NondeterministicLoss(Rule):
     """The same prediction has two values because a dropout or batch norm on the loss side is in train mode.
 

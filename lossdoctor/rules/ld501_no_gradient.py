@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import ComponentReport, Finding, Operation, Severity
+from ..records import ComponentReport, Finding, Severity
 from .base import Case, Rule, listing
 
+if TYPE_CHECKING:
+    from ..facts.operands import Operation
 
-@dataclass(frozen=True)
+
 class NoGradient(Rule):
     """A component has a value but no gradient: it is in the total and cannot change a single weight.
 

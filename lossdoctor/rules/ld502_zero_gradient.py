@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .. import balance
-from ..records import DeadEnd, Finding, Location, ObjectiveGradients, Operation, Output, Severity, Statistics
+from ..records import Finding, Location, Severity
 from .base import Case, Rule, listing
+
+if TYPE_CHECKING:
+    from ..facts.anomalies import DeadEnd
+    from ..facts.gradients import ObjectiveGradients
+    from ..facts.operands import Operation
+    from ..facts.outputs import Output
+    from ..facts.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,6 @@ class _Flat:
     location: Location | None
 
 
-@dataclass(frozen=True)
 class ZeroGradient(Rule):
     """A component is attached to the model, but its gradient is exactly zero in every batch.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Severity, Total, TotalComponent
+from ..records import Finding, Severity
 from .base import Case, Rule, listing, percent
+
+if TYPE_CHECKING:
+    from ..facts.probes import Total, TotalComponent
 
 #: What rounding may leave of a component with weight 0.
 _ROUNDING = 1e-6

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Location, ObjectiveGradients, ParameterSize, Severity
+from ..records import Finding, Location, Severity
 from .base import Case, Rule, listing
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
+    from ..facts.parameters import ParameterSize
 
 #: Words in the name of a module that say what it is for: to be learned from.
 _TEACHERS = frozenset({"teacher", "ema", "momentum", "reference", "ref", "frozen"})
@@ -17,7 +20,6 @@ _TEACHERS = frozenset({"teacher", "ema", "momentum", "reference", "ref", "frozen
 _COPIES = frozenset({"target", "tgt", "old", "slow"})
 
 
-@dataclass(frozen=True)
 class GradientIntoTarget(Rule):
     """A component trains what it should only learn from: a teacher, a target network, a loss network.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..config.keys import dotted
@@ -11,7 +10,6 @@ from ..records import Finding, Severity
 from .base import Case, Rule
 
 
-@dataclass(frozen=True)
 class ZeroWeight(Rule):
     """A component is computed at every step with weight 0, so it costs time and changes nothing.
 

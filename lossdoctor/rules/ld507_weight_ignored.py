@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Severity, TotalComponent
+from ..records import Finding, Severity
 from .base import Case, Rule, listing
+
+if TYPE_CHECKING:
+    from ..facts.probes import TotalComponent
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
@@ -11,7 +10,6 @@ from .base import Case, Rule
 from .non_finite import culprit, has_finite_values, place
 
 
-@dataclass(frozen=True)
 class NonFiniteValue(Rule):
     """A component is NaN or infinite, and with it the total and every gradient.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
@@ -11,7 +10,6 @@ from .base import Case, Rule
 from .non_finite import culprit, has_finite_gradients, has_finite_values, place
 
 
-@dataclass(frozen=True)
 class NonFiniteGradient(Rule):
     """A component's value is finite, its gradient is NaN or infinite: one step destroys the weights.
 

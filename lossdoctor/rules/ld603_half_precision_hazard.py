@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..records import Finding, HalfPrecision, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, listing
+
+if TYPE_CHECKING:
+    from ..facts.probes import HalfPrecision
 
 #: The largest number of fp16, and half of its smallest: what is below that is rounded to zero.
 LARGEST, SMALLEST = 65504.0, 2.0**-25
 
 
-@dataclass(frozen=True)
 class HalfPrecisionHazard(Rule):
     """A component is finite in fp32 and overflows or underflows in half precision.
 

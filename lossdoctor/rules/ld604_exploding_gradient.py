@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, ObjectiveGradients, ParameterFacts, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
+    from ..facts.parameters import ParameterFacts
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, ObjectiveGradients, ParameterFacts, ParameterSize, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, percent
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
+    from ..facts.parameters import ParameterFacts, ParameterSize
 
 #: Half the distance from 1 to the next number, by dtype: what is smaller, relative to a value, is rounded away.
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}

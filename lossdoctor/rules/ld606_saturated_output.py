@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, Output, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, percent
+
+if TYPE_CHECKING:
+    from ..facts.outputs import Output
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Anomaly, Finding, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, listing
 from .non_finite import has_finite_gradients, has_finite_values, place
 
+if TYPE_CHECKING:
+    from ..facts.anomalies import Anomaly
 
-@dataclass(frozen=True)
+
 class EdgeCaseHazard(Rule):
     """A component is finite on ordinary batches, and NaN or infinite on one that is bound to come.
 

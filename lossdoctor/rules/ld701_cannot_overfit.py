@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from ..learned import LEARNED, NOTICEABLE, reducible_gone
 from ..records import Finding, Severity
-from ..trial_records import ComponentVerdict, Curve, Trial
-from ..verdicts import LEARNED, NOTICEABLE, reducible_gone
 from .base import Case, Rule, listing, percent
 from .ld404_imperfect_optimum import is_compared_as_it_is
+
+if TYPE_CHECKING:
+    from ..trial_records import ComponentVerdict, Curve, Trial
 
 STUCK = (
     "Look at the other findings first. If there are none, try trial.lr ten times larger and smaller, and check that "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..records import ComponentReport, Finding, ObjectiveReport, Severity
-from ..trial_records import TrajectoryPoint
 from .base import Case, Rule
+
+if TYPE_CHECKING:
+    from ..trial_records import TrajectoryPoint
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
-from ..trial_records import FinalOutput, Trial
 from .base import Case, Rule, percent
+
+if TYPE_CHECKING:
+    from ..trial_records import FinalOutput, Trial
 
 #: The mean below which an image in [0, 1] is dark. The colourfulness below which one is grey: people call images "not
 #: colourful" up to 15 (Hasler & Süsstrunk 2003, table 1).

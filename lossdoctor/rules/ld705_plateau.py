@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
-from ..trial_records import Curve, Number, Trial
 from .base import Case, Rule, percent
+
+if TYPE_CHECKING:
+    from ..trial_records import Curve, Number, Trial
 
 
 @dataclass(frozen=True)

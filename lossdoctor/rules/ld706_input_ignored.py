@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import Finding, InputDependence, Severity
-from ..trial_records import InputEffect, Trial
+from ..records import Finding, Severity
 from .base import Case, Rule
+
+if TYPE_CHECKING:
+    from ..facts.probes import InputDependence
+    from ..trial_records import InputEffect, Trial
 
 
 @dataclass(frozen=True)

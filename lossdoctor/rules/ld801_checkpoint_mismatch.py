@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..records import CheckpointFacts, Finding, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule
 
+if TYPE_CHECKING:
+    from ..facts.checkpoint import CheckpointFacts
 
-@dataclass(frozen=True)
+
 class CheckpointMismatch(Rule):
     """The checkpoint and the model disagree on names or shapes, so part of the model is not what was trained.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..records import BatchEntry, DataFacts, Finding, Severity
+from ..records import Finding, Severity
 from .base import Case, Rule, listing
+
+if TYPE_CHECKING:
+    from ..facts.data import BatchEntry, DataFacts
 
 #: Elements of a sample from which it is a feature vector and no label, time step or coordinate; from which, with two
 #: dimensions or more, it is a picture.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..config.keys import dotted
@@ -11,7 +10,6 @@ from ..records import Finding, Severity
 from .base import Case, Rule, listing
 
 
-@dataclass(frozen=True)
 class DefaultWeight(Rule):
     """A component of a composite loss got weight 1.0 because the config gives it none.
 

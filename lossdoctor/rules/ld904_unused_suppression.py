@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..config.suggest import did_you_mean
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from ..suppression import Acceptance
 
 
-@dataclass(frozen=True)
 class UnusedSuppression(Rule):
     """A finding is accepted that is not there: by a comment, in `rules.ignore`, or in a baseline.
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..records import ObjectiveGradients
-
 if TYPE_CHECKING:
     import numpy as np
+
+    from ..facts.gradients import ObjectiveGradients
 
 #: What may be left of a squared gradient norm, relative to it, when the combination is taken away: the products of
 #: float32 gradients are exact to 4e-6.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from ..records import Anomaly, Location, ObjectiveGradients
-from .base import Case
+if TYPE_CHECKING:
+    from ..facts.anomalies import Anomaly
+    from ..facts.gradients import ObjectiveGradients
+    from ..records import Location
+    from .base import Case
 
 
 def has_finite_values(gradients: ObjectiveGradients, k: int) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..records import Location, Operation
 from .base import Case, listing
+
+if TYPE_CHECKING:
+    from ..facts.operands import Operation
+    from ..records import Location
 
 Cause = TypeVar("Cause", bound=Hashable)
 

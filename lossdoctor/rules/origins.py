@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from ..records import Operand
+if TYPE_CHECKING:
+    from ..facts.operands import Operand
 
 #: Operations of layers, by the names that the trace gives them.
 _LAYER = re.compile(r"conv\w*|linear|bilinear|addmm|embedding\w*|\w+_norm|\w*attention\w*|lstm|gru|rnn_\w+")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .. import balance
-from ..records import ComponentReport, ObjectiveGradients, ObjectiveReport
 from .base import Case, rivals
+
+if TYPE_CHECKING:
+    from ..facts.gradients import ObjectiveGradients
+    from ..records import ComponentReport, ObjectiveReport
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..config.schema import Config, ImageData
 from ..errors import DataError
-from ..records import DataFacts
+from ..facts.data import DataFacts
 from .device import seed_everything
 from .user_code import blaming, import_target
 

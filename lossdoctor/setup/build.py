@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from ..config.schema import Config, Schedule, weight_at
 from ..errors import LossDoctorError, UserCodeError
+from ..facts.checkpoint import CheckpointFacts
+from ..facts.data import DataFacts
 from ..models import BUILT_IN
-from ..records import CheckpointFacts, DataFacts
 from .batches import Batch, load_batches, resolve, to
 from .checkpoint import load_checkpoint
 from .device import choose_device, gradients_enabled, precision, random_state_kept, seed_everything

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from ..config.schema import ImageData
 from ..errors import DataError
-from ..records import UnreadableSample
+from ..facts.data import UnreadableSample
 from .image_file import SUFFIXES, UnreadableImageError, read_square
 
 Pair = tuple[Tensor, Tensor]

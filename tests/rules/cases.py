@@ -19,18 +19,11 @@ from lossdoctor.config.keys import split_key
 from lossdoctor.config.load import parse_config
 from lossdoctor.config.schema import Config
 from lossdoctor.config.yaml_reader import read_yaml
-from lossdoctor.records import (
-    Block,
-    Examination,
-    Finding,
-    Location,
-    Matrix,
-    ObjectiveGradients,
-    Operand,
-    Operation,
-    Severity,
-    Statistics,
-)
+from lossdoctor.facts.examination import Examination
+from lossdoctor.facts.gradients import Block, Matrix, ObjectiveGradients
+from lossdoctor.facts.operands import Operand, Operation
+from lossdoctor.facts.statistics import Statistics
+from lossdoctor.records import Finding, Location, Severity
 from lossdoctor.rules import registry
 from lossdoctor.rules.base import Case
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import CheckpointFacts, Severity
+from lossdoctor.facts.checkpoint import CheckpointFacts
+from lossdoctor.records import Severity
 
 from .cases import (
     LAB_DATA,

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lossdoctor.records import Block, Severity
+from lossdoctor.facts.gradients import Block
+from lossdoctor.records import Severity
 
 from .cases import (
     LAB,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import Block, Severity
+from lossdoctor.facts.gradients import Block
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, the_finding
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from lossdoctor.records import Output, Severity
+from lossdoctor.facts.outputs import Output
+from lossdoctor.records import Severity
 
 from .cases import LAB, case, check, gradients, operand, operation, spread, the_finding
 from .traced import STEP, loss_of, prediction, side, target

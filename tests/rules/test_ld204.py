@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lossdoctor.records import Output, Severity
+from lossdoctor.facts.outputs import Output
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, spread, the_finding
 from .traced import loss_of, prediction, side

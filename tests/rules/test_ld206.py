@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lossdoctor.diagnose import diagnose
-from lossdoctor.records import Slope
+from lossdoctor.facts.operands import Slope
 
 from .cases import check, operand, spread, the_finding
 from .traced import loss_of

@@ -6,7 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from lossdoctor.records import Output, Severity, Statistics
+from lossdoctor.facts.outputs import Output
+from lossdoctor.facts.statistics import Statistics
+from lossdoctor.records import Severity
 from lossdoctor.rules.ld207_unreachable_target import share_beyond
 
 from .cases import case, check, gradients, operand, operation, spread, the_finding

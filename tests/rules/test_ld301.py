@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from lossdoctor.records import Duplication, Location, Severity, Tiling
+from lossdoctor.facts.probes import Duplication, Tiling
+from lossdoctor.records import Location, Severity
 
 from .cases import after_fix, case, check, expect, gradients, operand, operation, spread
 

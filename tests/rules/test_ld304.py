@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import Padding, Severity
+from lossdoctor.facts.probes import Padding
+from lossdoctor.records import Severity
 from lossdoctor.rules.ld304_padding_counted import dilution
 
 from .cases import case, check, gradients, the_finding

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from lossdoctor.diagnose import diagnose
-from lossdoctor.records import Direction, Optimum, Slope
+from lossdoctor.facts.operands import Slope
+from lossdoctor.facts.probes import Direction, Optimum
 
 from .cases import case, check, gradients, operation, the_finding
 from .traced import prediction, target

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lossdoctor.diagnose import diagnose
-from lossdoctor.records import Optimum, Output, Slope
+from lossdoctor.facts.operands import Slope
+from lossdoctor.facts.outputs import Output
+from lossdoctor.facts.probes import Optimum
 
 from .cases import case, check, gradients, operation, spread, the_finding
 from .traced import prediction, target

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lossdoctor.records import Severity, Statistics
+from lossdoctor.facts.statistics import Statistics
+from lossdoctor.records import Severity
 from lossdoctor.rules.ld405_target_out_of_domain import has_two_values
 
 from .cases import check, the_finding

@@ -1,6 +1,7 @@
 """LD407: two values for one prediction."""
 
-from lossdoctor.records import Location, Severity, TrainModeLayer, Wavering
+from lossdoctor.facts.probes import TrainModeLayer, Wavering
+from lossdoctor.records import Location, Severity
 
 from .cases import case, check, gradients
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import ParameterFacts, Severity
+from lossdoctor.facts.parameters import ParameterFacts
+from lossdoctor.records import Severity
 
 from .cases import PHOTO, PREDICTION, case, check, gradients, operation, the_finding
 

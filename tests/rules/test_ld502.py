@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from lossdoctor.records import DeadEnd, Location, Output, ParameterFacts, Severity
+from lossdoctor.facts.anomalies import DeadEnd
+from lossdoctor.facts.outputs import Output
+from lossdoctor.facts.parameters import ParameterFacts
+from lossdoctor.records import Location, Severity
 
 from .cases import PHOTO, PREDICTION, case, check, gradients, operand, operation, spread, the_finding
 

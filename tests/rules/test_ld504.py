@@ -3,7 +3,8 @@
 import pytest
 
 from lossdoctor.diagnose import diagnose
-from lossdoctor.records import JointCoefficient, Severity, Total, TotalComponent
+from lossdoctor.facts.probes import JointCoefficient, Total, TotalComponent
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, the_finding
 

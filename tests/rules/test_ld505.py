@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import ParameterFacts, ParameterSize, Severity
+from lossdoctor.facts.parameters import ParameterFacts, ParameterSize
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, operation, the_finding
 from .traced import prediction

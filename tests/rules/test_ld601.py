@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from lossdoctor.records import Anomaly, Location, Severity
+from lossdoctor.facts.anomalies import Anomaly
+from lossdoctor.records import Location, Severity
 
 from .cases import case, check, gradients, the_finding
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from lossdoctor.records import HalfPrecision, Location, Severity
+from lossdoctor.facts.probes import HalfPrecision
+from lossdoctor.records import Location, Severity
 
 from .cases import case, check, gradients
 

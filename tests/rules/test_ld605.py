@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import CheckpointFacts, ParameterFacts, ParameterSize, Severity
+from lossdoctor.facts.checkpoint import CheckpointFacts
+from lossdoctor.facts.parameters import ParameterFacts, ParameterSize
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, the_finding
 

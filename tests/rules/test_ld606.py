@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import CheckpointFacts, Output, Severity
+from lossdoctor.facts.checkpoint import CheckpointFacts
+from lossdoctor.facts.outputs import Output
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, spread, the_finding
 

@@ -2,7 +2,9 @@
 
 import math
 
-from lossdoctor.records import Anomaly, Edge, Location, Severity
+from lossdoctor.facts.anomalies import Anomaly
+from lossdoctor.facts.probes import Edge
+from lossdoctor.records import Location, Severity
 
 from .cases import case, check, gradients
 

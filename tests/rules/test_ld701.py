@@ -2,7 +2,9 @@
 
 import pytest
 
-from lossdoctor.records import Optimum, Output, Severity
+from lossdoctor.facts.outputs import Output
+from lossdoctor.facts.probes import Optimum
+from lossdoctor.records import Severity
 
 from .cases import PHOTO, PREDICTION, case, check, gradients, operation, the_finding
 from .tried import curve, tried

@@ -2,7 +2,9 @@
 
 import pytest
 
-from lossdoctor.records import InputDependence, ParameterFacts, Severity
+from lossdoctor.facts.parameters import ParameterFacts
+from lossdoctor.facts.probes import InputDependence
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, the_finding
 

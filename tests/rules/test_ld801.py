@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lossdoctor.records import CheckpointFacts, KeyMismatch, Severity
+from lossdoctor.facts.checkpoint import CheckpointFacts, KeyMismatch
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, the_finding
 

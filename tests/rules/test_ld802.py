@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lossdoctor.records import BatchEntry, DataFacts, Severity, UnreadableSample
+from lossdoctor.facts.data import BatchEntry, DataFacts, UnreadableSample
+from lossdoctor.records import Severity
 
 from .cases import case, check, gradients, operand, operation, spread, the_finding
 

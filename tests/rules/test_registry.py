@@ -6,6 +6,7 @@ What every finding has to be is checked wherever a test looks at one: see `asser
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import random
 import re
@@ -19,8 +20,9 @@ from lossdoctor.config.load import parse_config
 from lossdoctor.config.rule_options import options_of
 from lossdoctor.diagnose import diagnose
 from lossdoctor.errors import ConfigError
+from lossdoctor.facts.examination import Examination
 from lossdoctor.manual import list_rules, rule_page
-from lossdoctor.records import Examination, Severity
+from lossdoctor.records import Severity
 from lossdoctor.rules import registry
 from lossdoctor.rules.base import Case
 from lossdoctor.trial_records import Trial
@@ -51,6 +53,13 @@ class TestEveryRule:
         assert ". " not in first
         assert blank == ""
         assert any(line.startswith("Remedy: ") for line in rest)
+
+    def test_what_it_annotates_is_an_option_or_a_class_variable(self, code):
+        options = {option.name for option in dataclasses.fields(registry()[code])}
+        annotated = {
+            name for name, kind in inspect.get_annotations(registry()[code]).items() if not kind.startswith("ClassVar")
+        }
+        assert annotated <= options, "its class is no dataclass"
 
     def test_its_page_explains_every_option(self, code):
         page = registry()[code].manual()

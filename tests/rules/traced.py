@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lossdoctor.records import Operand, Statistics
+from lossdoctor.facts.operands import Operand
+from lossdoctor.facts.statistics import Statistics
 from lossdoctor.rules.base import Case
 
 from .cases import case, gradients, operation, spread

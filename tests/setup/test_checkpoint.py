@@ -21,7 +21,7 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 from lossdoctor.errors import CheckpointError
-from lossdoctor.records import CheckpointFacts, KeyMismatch
+from lossdoctor.facts.checkpoint import CheckpointFacts, KeyMismatch
 from lossdoctor.setup.checkpoint import load_checkpoint
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from lossdoctor.config.schema import ImageData
 from lossdoctor.errors import DataError
-from lossdoctor.records import UnreadableSample
+from lossdoctor.facts.data import UnreadableSample
 from lossdoctor.setup import image_file
 from lossdoctor.setup.image_file import UnreadableImageError, read_square
 from lossdoctor.setup.images import PhotoFolder, image_files

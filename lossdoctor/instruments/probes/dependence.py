@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...records import InputDependence
+from ...facts.probes import InputDependence
 from ...setup.batches import changed
 from ..autograd_graph import nearest_leaves
 from ..tensors import tensors_in

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ...errors import LossDoctorError
-from ...records import Direction
+from ...facts.probes import Direction
 from ...setup.batches import Batch, batch_size, changed, target_of
 from ...setup.loss import Losses
 from ..autograd_graph import leaves

@@ -8,7 +8,7 @@ not triple from two to six.
 
 from __future__ import annotations
 
-from ...records import Duplication
+from ...facts.probes import Duplication
 from .made_batches import repeated
 from .replay import Replay
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...errors import LossDoctorError
-from ...records import Edge
+from ...facts.probes import Edge
 from ...setup.batches import Batch, changed, named_parts, target_of, to
 from ...setup.build import Setup
 from ..anomalies import trace_anomaly

@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ...errors import LossDoctorError
-from ...records import Anomaly, HalfPrecision
+from ...facts.anomalies import Anomaly
+from ...facts.probes import HalfPrecision
 from ...setup.batches import changed
 from ...setup.build import Setup
 from ...setup.loss import Losses

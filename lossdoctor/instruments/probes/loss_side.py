@@ -19,7 +19,7 @@ from torch.nn.modules import module as global_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from ...records import TrainModeLayer, Wavering
+from ...facts.probes import TrainModeLayer, Wavering
 from ...setup.device import random_state_kept, seed_everything
 from ...setup.user_code import calling_line
 from .replay import Replay, Values

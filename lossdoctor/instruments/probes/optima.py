@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...errors import LossDoctorError
-from ...records import Optimum
+from ...facts.probes import Optimum
 from ...setup.batches import changed
 from ...setup.loss import Losses
 from ..autograd_graph import leaves

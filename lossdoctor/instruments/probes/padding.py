@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...errors import LossDoctorError
-from ...records import NO_GRADIENT, Padding
+from ...facts.probes import NO_GRADIENT, Padding
 from ...setup.batches import Batch, changed
 from ...setup.loss import Losses
 from ..autograd_graph import leaves

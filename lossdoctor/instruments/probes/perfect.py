@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...records import Statistics
+from ...facts.statistics import Statistics
 from ...setup.batches import Batch, changed, named_parts, target_of, to
 from ...setup.loss import Losses
 from .. import statistics

@@ -18,7 +18,8 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from ...records import Location, Optimum
+from ...facts.probes import Optimum
+from ...records import Location
 from ...setup.user_code import calling_line
 from ..comparisons import PICKING, RESHAPING, name_of
 from ..tensors import tensors_in

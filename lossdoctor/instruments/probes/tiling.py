@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from ...errors import LossDoctorError
-from ...records import Tiling
+from ...facts.probes import Tiling
 from ...setup.batches import changed
 from ...setup.loss import Losses
 from ..autograd_graph import ancestors

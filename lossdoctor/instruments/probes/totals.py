@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...records import JointCoefficient, Total, TotalComponent
+from ...facts.probes import JointCoefficient, Total, TotalComponent
 from ...setup.build import Setup
 from ..gradients import gradient_of
 from ..gramian import gramians

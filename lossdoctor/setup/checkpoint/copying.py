@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ...errors import CheckpointError
-from ...records import KeyMismatch
+from ...facts.checkpoint import KeyMismatch
 from .state_dicts import StateDict, shapes
 
 

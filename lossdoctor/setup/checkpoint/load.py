@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ...errors import CheckpointError
-from ...records import CheckpointFacts
+from ...facts.checkpoint import CheckpointFacts
 from .copying import Outcome, copy_into
 from .near import near_matches
 from .read import read_checkpoint
