@@ -1,14 +1,13 @@
 """The `rules:` section: which rules there are, and which options each of them has.
 
-A rule is a frozen dataclass whose fields are its options, so the rules themselves say what may be configured.
+What a rule annotates are its options, so the rules themselves say what may be configured.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, ValidationError, create_model
 
@@ -42,11 +41,8 @@ def rule_classes() -> Mapping[str, type[Rule]]:
 @cache
 def options_of(rule: type[Rule]) -> type[RuleOptions]:
     """Return the schema of a rule's options."""
-    hints = get_type_hints(rule)
-    fields: dict[str, Any] = {
-        field.name: (hints[field.name], _default(field)) for field in dataclasses.fields(rule) if field.init
-    }
-    return create_model(f"{rule.__name__}Options", __base__=RuleOptions, **fields)
+    options: dict[str, Any] = rule.options()
+    return create_model(f"{rule.__name__}Options", __base__=RuleOptions, **options)
 
 
 def check_rules(rules: Mapping[str, Any], source: Source) -> Iterator[Problem]:
@@ -83,9 +79,3 @@ def _check_prefixes(prefixes: Any, table: str, classes: Mapping[str, type[Rule]]
             advice = did_you_mean(prefix, classes) or _ADVICE
             keys = ("rules", table, str(index))
             yield source.problem(keys, "the code of a rule, or the beginning of codes", shown(prefix), advice)
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return ... if field.default is dataclasses.MISSING else field.default

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin, get_type_hints
 
 from .. import balance
 from ..config.keys import Keys, dotted
@@ -146,12 +146,8 @@ class Case:
         return self.config.loss.weights if self.config else {}
 
 
-@dataclass(frozen=True)
 class Rule(ABC):
-    """One fault that lossdoctor knows. The docstring is the manual page.
-
-    A rule with options is a frozen dataclass whose fields are the options; one without is a plain class, which loads
-    sooner.
+    """One fault that lossdoctor knows. Annotated attributes are options; the docstring is the manual page.
 
     A rule looks at a `Case` and yields findings. It knows no other rule: which symptom belongs to which cause is
     said by `explains` and `overshadows` and joined in `diagnose.py`.
@@ -171,6 +167,13 @@ class Rule(ABC):
     overshadows: ClassVar[tuple[str, ...]] = ()
     """Codes of symptoms that this cause accounts for on the other components of the objective."""
 
+    def __init__(self, **options: Any) -> None:
+        """Take other values for some of the options. Raises TypeError for an option that the rule does not have."""
+        if unknown := options.keys() - self.options().keys():
+            message = f"{self.code} has no option {listing(sorted(unknown))}"
+            raise TypeError(message)
+        vars(self).update(options)
+
     @abstractmethod
     def check(self, case: Case) -> Iterator[Finding]:
         """Yield a finding for every fault in the case."""
@@ -181,6 +184,12 @@ class Rule(ABC):
         A rule that can say something about it does so by overriding this; the others are skipped.
         """
         raise NotImplementedError
+
+    @classmethod
+    def options(cls) -> dict[str, tuple[Any, Any]]:
+        """Return the type and the default of every option by its name."""
+        hints = get_type_hints(cls)
+        return {name: (kind, getattr(cls, name)) for name, kind in hints.items() if get_origin(kind) is not ClassVar}
 
     @classmethod
     def manual(cls) -> str:

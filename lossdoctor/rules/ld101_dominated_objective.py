@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
@@ -12,7 +11,6 @@ from .courses import Course, later_courses
 from .shares import Standing, standings
 
 
-@dataclass(frozen=True)
 class DominatedObjective(Rule):
     """One component holds almost all of the gradient, so the others can hardly influence training.
 

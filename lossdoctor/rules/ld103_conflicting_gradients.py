@@ -48,7 +48,6 @@ class _Pair:
         return tuple(tuple(sum(gramian[i][j] for gramian in gramians) for j in size) for i in size)
 
 
-@dataclass(frozen=True)
 class ConflictingGradients(Rule):
     """Two components that both matter ask for opposite changes of the same output, in every batch.
 

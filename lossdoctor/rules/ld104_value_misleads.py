@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import ComponentReport, Finding, ObjectiveReport, Severity
 from .base import Case, Rule, percent
 
 
-@dataclass(frozen=True)
 class ValueMisleads(Rule):
     """A component's part of the loss value and its part of the gradient differ by more than ten times.
 

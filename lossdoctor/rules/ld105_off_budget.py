@@ -56,7 +56,6 @@ class _Budget:
         return {name: weight + 0.0 for name, weight in rounded.items() if _two_digits(current[name]) != weight}
 
 
-@dataclass(frozen=True)
 class OffBudget(Rule):
     """A component gets another share of the gradient than the config declares for it.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import balance
@@ -30,7 +29,6 @@ _PARALLEL = 1 - 1e-5
 _ELEMENTWISE = ("absolute difference", "squared difference")
 
 
-@dataclass(frozen=True)
 class OverlappingComponents(Rule):
     """Two components are the same function, or one compares a part of what the other compares.
 

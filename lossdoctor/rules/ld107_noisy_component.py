@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import ComponentReport, Finding, Severity
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 _LEAST_BATCHES = 3
 
 
-@dataclass(frozen=True)
 class NoisyComponent(Rule):
     """The component's gradient points in another direction in every batch, and its norm swings by more than its mean.
 

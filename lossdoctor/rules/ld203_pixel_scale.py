@@ -35,7 +35,6 @@ class Pixels:
     location: Location | None
 
 
-@dataclass(frozen=True)
 class PixelScale(Rule):
     """Images are compared in 0–255, or with a `data_range` that is not the span of the values.
 

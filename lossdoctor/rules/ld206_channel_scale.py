@@ -36,7 +36,6 @@ class Drowned:
     scales: tuple[float, float] = field(compare=False)  #: largest difference in the small ones, least in the large
 
 
-@dataclass(frozen=True)
 class ChannelScale(Rule):
     """Inside one component some channels are in a unit so much larger that the others do not count.
 

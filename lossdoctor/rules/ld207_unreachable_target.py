@@ -42,7 +42,6 @@ class OneSidedLogits:
     labels: Operand = field(compare=False)
 
 
-@dataclass(frozen=True)
 class UnreachableTarget(Rule):
     """The output ends in an activation whose range leaves out a part of the targets.
 

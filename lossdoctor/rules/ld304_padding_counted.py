@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 _ALIKE = 0.02
 
 
-@dataclass(frozen=True)
 class PaddingCounted(Rule):
     """Ignored, padded or masked elements receive gradient, or dilute the mean.
 

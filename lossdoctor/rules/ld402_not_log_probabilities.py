@@ -35,7 +35,6 @@ class NoLogarithm:
     given: Operand = field(compare=False)
 
 
-@dataclass(frozen=True)
 class NotLogProbabilities(Rule):
     """A loss that takes the logarithms of probabilities is given probabilities or logits.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Location, Severity
@@ -33,7 +32,6 @@ _SIMILARITIES = frozenset({"cosine_similarity", "overlap of boxes"})
 _ROUNDING = 1e-5
 
 
-@dataclass(frozen=True)
 class ImperfectOptimum(Rule):
     """The model answers exactly the target, and the component can still be lowered by answering something else.
 

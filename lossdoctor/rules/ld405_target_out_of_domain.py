@@ -60,7 +60,6 @@ class Outside:
     target: Operand = field(compare=False)
 
 
-@dataclass(frozen=True)
 class TargetOutOfDomain(Rule):
     """Targets lie outside what a loss is defined for, so its least value is not where the prediction is right.
 

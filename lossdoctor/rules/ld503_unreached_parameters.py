@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..records import Finding, Severity
 from .base import Case, Rule, percent
 
 
-@dataclass(frozen=True)
 class UnreachedParameters(Rule):
     """Trainable parameters to which no component has a gradient path.
 

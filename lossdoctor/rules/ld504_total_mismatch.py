@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True)
 class TotalMismatch(Rule):
     """What is backpropagated is not Σ weight · component: a term is missing, counted twice, or has another weight.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from ..facts.probes import TotalComponent
 
 
-@dataclass(frozen=True)
 class WeightIgnored(Rule):
     """The weight of a component is changed, and the scalar that is backpropagated stays the same.
 

@@ -28,7 +28,6 @@ class _Length:
         return self.gradient / self.parameters
 
 
-@dataclass(frozen=True)
 class ExplodingGradient(Rule):
     """The gradient of a component is so long that no learning rate in use makes a useful step along it.
 

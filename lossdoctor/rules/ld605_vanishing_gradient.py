@@ -45,7 +45,6 @@ class _Parameter:
         return self.size.rms < GATE and not is_bias and not self.vanishes(epsilon)
 
 
-@dataclass(frozen=True)
 class VanishingGradient(Rule):
     """The gradient of some weights is so small that they keep their values, to the precision they are stored in.
 

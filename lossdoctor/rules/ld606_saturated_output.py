@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from ..facts.outputs import Output
 
 
-@dataclass(frozen=True)
 class SaturatedOutput(Rule):
     """Most of the output sits where its activation is flat, and not because the model is right.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..learned import LEARNED, NOTICEABLE, reducible_gone
@@ -24,7 +23,6 @@ MIXED_UP = (
 FALLING = "The total was still falling at the end: try more --steps first, or a larger trial.lr."
 
 
-@dataclass(frozen=True)
 class CannotOverfit(Rule):
     """A model with fresh weights does not learn a single batch by heart.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import ComponentReport, Finding, ObjectiveReport, Severity
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from ..trial_records import TrajectoryPoint
 
 
-@dataclass(frozen=True)
 class SacrificedComponent(Rule):
     """The total falls while a component rises.
 

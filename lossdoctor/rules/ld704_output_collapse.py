@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
@@ -19,7 +18,6 @@ DARK, GREY = 0.1, 15.0
 COLORS = ("red", "green", "blue")
 
 
-@dataclass(frozen=True)
 class OutputCollapse(Rule):
     """The outputs of the trained model are constant, the same for every sample, or for images almost grey or black.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from ..trial_records import Curve, Number, Trial
 
 
-@dataclass(frozen=True)
 class Plateau(Rule):
     """The total has stopped falling, and much of what could go is still there.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..records import Finding, Severity
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from ..trial_records import InputEffect, Trial
 
 
-@dataclass(frozen=True)
 class InputIgnored(Rule):
     """The input is replaced, and the output stays what it was.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..records import Finding, Severity
@@ -28,7 +27,6 @@ LEAST_SAMPLES = 16
 CLASS_LOSSES = ("cross_entropy", "nll_loss")
 
 
-@dataclass(frozen=True)
 class DegenerateData(Rule):
     """Samples that are constant, empty, copies of each other, not finite or unreadable cannot teach a model anything.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config.keys import dotted
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from ..config.schema import Schedule, TrialConfig
 
 
-@dataclass(frozen=True)
 class ScheduleNeverActive(Rule):
     """A weight follows a schedule that never brings it to its value within the planned steps.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..records import Finding, Severity
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from ..config.schema import BuiltInComponent
 
 
-@dataclass(frozen=True)
 class StaticScale(Rule):
     """Going by the config alone, one component is so large that the others cannot be heard, or so small that it cannot.
 

@@ -77,7 +77,6 @@ class _Change:
         return self.ratio is not None and not 1 / tolerance <= self.ratio <= tolerance
 
 
-@dataclass(frozen=True)
 class OffBaseline(Rule):
     """A component is not what it was when the baseline was written, or has another share of the gradient.
 

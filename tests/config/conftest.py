@@ -1,25 +1,26 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
+from lossdoctor.records import Severity
+from lossdoctor.rules.base import Rule
 
-@dataclass(frozen=True)
-class ToyRule:
+
+class ToyRule(Rule):
     """A rule with an option of every type."""
 
     code: ClassVar[str] = "LD901"
     name: ClassVar[str] = "toy"
+    severity: ClassVar[Severity] = Severity.NOTE
     share: float = 0.5
     count: int = 3
     strict: bool = True
     mode: str = "a"
 
-    @classmethod
-    def manual(cls) -> str:
-        return "A rule with an option of every type."
+    def check(self, case):
+        yield from ()
 
 
 @pytest.fixture

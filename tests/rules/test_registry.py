@@ -6,7 +6,6 @@ What every finding has to be is checked wherever a test looks at one: see `asser
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 import random
 import re
@@ -54,19 +53,12 @@ class TestEveryRule:
         assert blank == ""
         assert any(line.startswith("Remedy: ") for line in rest)
 
-    def test_what_it_annotates_is_an_option_or_a_class_variable(self, code):
-        options = {option.name for option in dataclasses.fields(registry()[code])}
-        annotated = {
-            name for name, kind in inspect.get_annotations(registry()[code]).items() if not kind.startswith("ClassVar")
-        }
-        assert annotated <= options, "its class is no dataclass"
-
     def test_its_page_explains_every_option(self, code):
         page = registry()[code].manual()
-        assert all(f"`{option.name}`" in page for option in dataclasses.fields(registry()[code]))
+        assert all(f"`{option}`" in page for option in registry()[code].options())
 
     def test_its_options_have_finite_defaults(self, code):
-        assert all(math.isfinite(value) for value in vars(registry()[code]()).values())
+        assert all(math.isfinite(default) for _, default in registry()[code].options().values())
 
     def test_its_options_are_validated(self, code):
         for option in options_of(registry()[code]).model_fields:
@@ -96,6 +88,21 @@ class TestEveryRule:
         _, skipped = diagnose(Case(examination=missing), select=[code])
         reasons = {skip.code: skip.reason for skip in skipped}
         assert bool(reasons.get(code)) == bool(registry()[code].requires)
+
+
+class TestOptions:
+    def test_what_is_given_counts_and_the_rest_keeps_its_default(self):
+        rule, default = registry()["LD101"](warning_share=0.5), registry()["LD101"]()
+        assert rule.warning_share == 0.5
+        assert default.warning_share != 0.5
+        assert rule.code == default.code
+
+    def test_one_that_the_rule_does_not_have_is_refused(self):
+        with pytest.raises(TypeError, match="LD101 has no option warn and worry"):
+            registry()["LD101"](warn=1, worry=2)
+
+    def test_class_variables_are_none(self):
+        assert not {"code", "name", "severity", "requires"} & registry()["LD101"].options().keys()
 
 
 def test_every_rule_has_one_code():
@@ -192,14 +199,12 @@ class TestAnyNumbers:
 
 class TestDroppingAFileIntoTheFolder:
     RULE = '''
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lossdoctor.records import Severity
 from lossdoctor.rules.base import Rule
 
 
-@dataclass(frozen=True)
 class Extra(Rule):
     """Something new is wrong.
 
