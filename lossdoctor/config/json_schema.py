@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import to_jsonable_python
 
 from .descriptions import describe
 from .rule_options import options_of, rule_classes
@@ -28,6 +29,10 @@ class _Described(GenerateJsonSchema):
             if text := describe(schema["cls"], key):
                 value["description"] = text
         return made
+
+    def encode_default(self, dft: object) -> object:
+        # pydantic builds a validator for every default first: nothing that ours need, a tenth of the whole.
+        return to_jsonable_python(dft)
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's name
         return False

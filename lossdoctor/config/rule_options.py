@@ -42,7 +42,7 @@ def rule_classes() -> Mapping[str, type[Rule]]:
 def options_of(rule: type[Rule]) -> type[RuleOptions]:
     """Return the schema of a rule's options."""
     options: dict[str, Any] = rule.options()
-    return create_model(f"{rule.__name__}Options", __base__=RuleOptions, **options)
+    return create_model(f"{rule.__name__}Options", __base__=RuleOptions, **options) if options else RuleOptions
 
 
 def check_rules(rules: Mapping[str, Any], source: Source) -> Iterator[Problem]:

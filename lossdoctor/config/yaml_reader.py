@@ -25,8 +25,17 @@ from .yaml_nodes import Constructor
 MAX_BYTES = 1_000_000
 
 #: What YAML does not allow in a text; a byte order mark inside it; and the three characters that end a line in YAML
-#: 1.1 (as libyaml has it) but not in YAML 1.2, so that line numbers are those of every editor.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+#: 1.1 (as libyaml has it) but not in YAML 1.2, so that line numbers are those of every editor. As one set of
+#: characters, `re` would take longer to compile it than a config takes to be read.
+_UNPRINTABLE = tuple(
+    re.compile(characters)
+    for characters in (
+        r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
+        r"[\u2028\u2029]",
+        r"[\ud800-\udfff]",
+        r"[\ufeff\ufffe\uffff]",
+    )
+)
 
 #: Pieces of the parser's messages, and what helps.
 _SYNTAX_ADVICE = {
@@ -117,10 +126,11 @@ def decode(text: str | bytes, file: str) -> str:
         refuse(Location(file, 1), f"at most {MAX_BYTES:,} bytes", "more", "is this really a config file?")
     decoded = text if isinstance(text, str) else _decode_utf8(text, file)
     decoded = decoded.removeprefix("\ufeff")
-    if bad := _UNPRINTABLE.search(decoded):
-        found = f"the control character U+{ord(bad[0]):04X}"
+    found = [match for characters in _UNPRINTABLE if (match := characters.search(decoded))]
+    if bad := min(found, key=re.Match.start, default=None):
+        character = f"the control character U+{ord(bad[0]):04X}"
         advice = "remove it, or write it as an escape in double quotes; is this really a config file?"
-        refuse(_place(decoded[: bad.start()], file), "a text file", found, advice)
+        refuse(_place(decoded[: bad.start()], file), "a text file", character, advice)
     return decoded
 
 

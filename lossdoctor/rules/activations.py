@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .occurrences import Occurrence, is_whole, occurrences
 from .origins import came_through_layers, made_by
@@ -60,8 +59,7 @@ _ROUNDING = 0.01
 Cause = TypeVar("Cause", bound=Hashable)
 
 
-@dataclass(frozen=True)
-class BoundedPrediction:
+class BoundedPrediction(NamedTuple):
     """A prediction straight out of an activation, and the data that it is compared with."""
 
     activation: str

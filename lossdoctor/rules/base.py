@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_origin, get_type_hints
 
 from .. import balance
 from ..config.keys import Keys, dotted
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from ..trial_records import Trial
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(NamedTuple):
     """Orders of magnitude that a config lets expect (see `expected.py`), in the form of a measurement."""
 
     gradients: ObjectiveGradients
@@ -223,8 +222,7 @@ class Rule(ABC):
         )
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """From which joint share on, or below which share that they leave to another, components are a cause of harm."""
 
     error: tuple[float, float]
@@ -238,8 +236,7 @@ MEASURED = Limits(error=(0.99, 0.001), warning=(0.95, 0.005), verb="hold")
 EXPECTED = Limits(error=(0.999, 0.001), warning=(0.99, 0.005), verb="can be expected to hold")
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(NamedTuple):
     """What the components of one cause do to the rest of their objective."""
 
     severity: Severity

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..facts.statistics import Statistics
 from ..losses.spaces import SPACES
@@ -35,8 +34,7 @@ RAW_SPAN = 1.5
 _SCALED_DEVIATION = 2.0
 
 
-@dataclass(frozen=True)
-class ColorOperand:
+class ColorOperand(NamedTuple):
     """An operand that holds the channels of a colour space."""
 
     space: Space

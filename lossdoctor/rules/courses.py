@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..learned import LEARNED
 from .base import Case, percent
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from ..trial_records import TrajectoryPoint, Trial
 
 
-@dataclass(frozen=True)
-class Course:
+class Course(NamedTuple):
     """One component from the first measurement of a trajectory to the last."""
 
     first: ObjectiveReport

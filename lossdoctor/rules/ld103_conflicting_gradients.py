@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from .. import balance
 from ..records import Finding, Severity
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from ..facts.operands import Operation
 
 
-@dataclass(frozen=True)
-class _Pair:
+class _Pair(NamedTuple):
     """Two components of an objective, by index, and the cosine between their weighted gradients in every batch."""
 
     gradients: ObjectiveGradients

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from .. import balance
 from ..records import Finding, Location, Severity
@@ -20,8 +19,7 @@ WHOLE = 0.98
 EXPECTED_MARGIN = 10.0
 
 
-@dataclass(frozen=True)
-class _Budget:
+class _Budget(NamedTuple):
     """The shares of one objective as declared and as measured, by component; both of the same whole."""
 
     objective: ObjectiveGradients

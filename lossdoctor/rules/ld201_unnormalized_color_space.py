@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
@@ -23,8 +22,7 @@ _FULL_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class RawComponent:
+class RawComponent(NamedTuple):
     """A component that compares a colour space in raw units."""
 
     name: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ..config.keys import dotted
 from ..losses.spaces import selected_channels
@@ -26,8 +25,7 @@ _SCALED = 2.0
 _BETWEEN_RANGES = 16
 
 
-@dataclass(frozen=True)
-class Pixels:
+class Pixels(NamedTuple):
     """A distance between images in 0–255."""
 
     operation: str

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..records import ComponentReport, Finding, Location, ObjectiveReport, Severity
 from .base import Case, Rule
@@ -31,8 +30,7 @@ _SIMILARITIES = frozenset({"cosine_similarity", "overlap", "overlap of boxes"})
 _SIGNIFICANT = 0.05
 
 
-@dataclass(frozen=True)
-class _Wrong:
+class _Wrong(NamedTuple):
     """How it shows that a component leads away from the target."""
 
     says: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ..records import Finding, Severity
 from .base import Case, Rule
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from ..facts.statistics import Statistics
 
 
-@dataclass(frozen=True)
-class Domain:
+class Domain(NamedTuple):
     """The targets that a loss is defined for."""
 
     least: float

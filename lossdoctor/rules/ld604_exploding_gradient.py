@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ..records import Finding, Severity
 from .base import Case, Rule
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from ..facts.parameters import ParameterFacts
 
 
-@dataclass(frozen=True)
-class _Length:
+class _Length(NamedTuple):
     """The gradient of one component against the parameters that it reaches; L2 norms."""
 
     gradient: float

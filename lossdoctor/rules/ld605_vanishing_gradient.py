@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ..records import Finding, Severity
 from .base import Case, Rule, percent
@@ -27,8 +26,7 @@ LOST_ON_THE_WAY = (
 )
 
 
-@dataclass(frozen=True)
-class _Parameter:
+class _Parameter(NamedTuple):
     """A trainable parameter, and the root mean square of its gradient: at most, all components added up."""
 
     name: str

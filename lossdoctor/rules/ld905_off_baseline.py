@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..baseline import ConfigBaseline, declared_components, declared_loss, shares_of
 from ..config.display import shown
@@ -22,8 +21,7 @@ _REMEDY = "Undo the change, or accept it with --update-baseline."
 Quantities = Mapping[str, tuple[Any, Any]]
 
 
-@dataclass(frozen=True)
-class _Side:
+class _Side(NamedTuple):
     """What is known of the components at one time."""
 
     components: Mapping[str, Mapping[str, Any]]  #: what is declared
@@ -40,8 +38,7 @@ class _Side:
         return self.components.get(name, self.components.get(name.rpartition(".")[2], {}))
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(NamedTuple):
     """What became different about one component."""
 
     name: str

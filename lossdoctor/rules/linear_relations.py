@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +23,7 @@ DISTINCT = 1e-3
 LEAST_PART = 1e-2
 
 
-@dataclass(frozen=True)
-class LinearRelation:
+class LinearRelation(NamedTuple):
     """One component is Σ coefficient · part, in value and in gradient. Components by their index."""
 
     whole: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import balance
 from .base import Case, rivals
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from ..records import ComponentReport, ObjectiveReport
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """One component against its rivals (see `base.rivals`); shares are shares of their gradient alone."""
 
     objective: str
