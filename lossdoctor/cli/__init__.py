@@ -4,8 +4,9 @@ A command is a module of this package, imported below; what it needs that is hea
 `rule` and `schema` answer in a moment.
 """
 
-# In the order in which `--help` lists them.
-from . import inspect, overfit_batch, train, check, fix, rule, init, schema  # noqa: F401, I001
+import gc  # noqa: I001 - commands in the order in which `--help` lists them
+
+from . import inspect, overfit_batch, train, check, fix, rule, init, schema  # noqa: F401
 from .app import app
 
 __all__ = ["app", "main"]
@@ -13,4 +14,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    finally:
+        gc.freeze()  # a process that ends need not look for garbage in all of torch: that takes half a second

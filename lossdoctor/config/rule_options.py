@@ -41,7 +41,7 @@ def rule_classes() -> Mapping[str, type[Rule]]:
 @cache
 def options_of(rule: type[Rule]) -> type[RuleOptions]:
     """Return the schema of a rule's options."""
-    options: dict[str, Any] = rule.options()
+    options: dict[str, Any] = dict(rule.options())
     return create_model(f"{rule.__name__}Options", __base__=RuleOptions, **options) if options else RuleOptions
 
 

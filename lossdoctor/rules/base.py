@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_origin, get_type_hints
 
 from .. import balance
@@ -185,7 +185,8 @@ class Rule(ABC):
         raise NotImplementedError
 
     @classmethod
-    def options(cls) -> dict[str, tuple[Any, Any]]:
+    @cache
+    def options(cls) -> Mapping[str, tuple[Any, Any]]:
         """Return the type and the default of every option by its name."""
         hints = get_type_hints(cls)
         return {name: (kind, getattr(cls, name)) for name, kind in hints.items() if get_origin(kind) is not ClassVar}
