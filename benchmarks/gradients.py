@@ -2,8 +2,9 @@
 
     python benchmarks/gradients.py
 
-The floor of K components is what no exact measurement can do without: one forward and K times
-`torch.autograd.grad` over all parameters, the gradients thrown away. Both are timed in turn, pair by pair, so that
+The floor of K components is what no measurement can do without that makes all gradients: one forward and K times
+`torch.autograd.grad` over all parameters, the gradients thrown away. The instrument makes those of wide layers in fewer
+coordinates, which may cost less. Both are timed in turn, pair by pair, so that
 a noisy machine disturbs both alike, and the median of the ratios is printed. Memory is the peak resident set of a
 fresh process that measures one batch, over that of one that does a plain training step (forward, backward, Adam).
 """
@@ -91,7 +92,7 @@ def measure(setup: Setup) -> None:
 
 
 def floor(setup: Setup) -> None:
-    """Do the least that gives all gradients: one forward and K backwards."""
+    """Do the least that makes all gradients: one forward and K backwards."""
     terms = list(setup.loss(setup.model, setup.batches[0]).objectives["total"].values())
     parameters = list(setup.model.parameters())
     for position, term in enumerate(terms, start=1):

@@ -22,6 +22,7 @@ from ..setup.device import plain_float32
 from ..setup.loss import Losses, as_vector
 from ..setup.user_code import blaming
 from .autograd_graph import ancestors, leaf_tensors, leaves
+from .compact import Compact, compact
 from .gramian import Gradients, gramians
 from .ownership import Parameters, parameters_of_objectives, top_level_modules
 from .segments import Start, segments, whole
@@ -172,19 +173,29 @@ def _products(
     G = torch.zeros(len(inputs), len(scalars), len(scalars), dtype=torch.float64)
     reached: list[set[int]] = [set() for _ in scalars]
     samples: list[dict[int, Tensor]] = [{} for _ in scalars]
-    for indices, rows in _by_segment(scalars, inputs, precision, keep):
-        G[indices], values = gramians(rows, values)
+    # An fp16 gradient is scaled as a whole.
+    small = {} if precision == "fp16" else compact([scalar for _, scalar in scalars], inputs)
+    wanted = [small[i].edge if i in small else tensor for i, tensor in enumerate(inputs)]
+    for indices, rows in _by_segment(scalars, wanted, precision, keep):
         for k, row in enumerate(rows):
-            given = dict(zip(indices, row, strict=True))
-            reached[k].update(i for i, gradient in given.items() if gradient is not None)
-            samples[k].update({i: _sample(given[i], inputs[i]) for i in sampled if i in given})
-        del rows, row, given  # before those of the next segment, or the next batch, need the memory
+            given = {i: gradient for i, gradient in zip(indices, row, strict=True) if gradient is not None}
+            reached[k].update(given)
+            samples[k].update({i: _sample(given.get(i), inputs[i], small.get(i)) for i in sampled if i in indices})
+        sized = [
+            [small[i].coordinates(D) if i in small and D is not None else D for i, D in zip(indices, row, strict=True)]
+            for row in rows
+        ]
+        G[indices], values = gramians(sized, values)
+        del rows, row, given, sized  # before those of the next segment, or the next batch, need the memory
     joined = tuple(_joined([seen[i] for i in sampled]) for seen in samples)
     return Products(G, tuple(map(frozenset, reached)), values, joined)
 
 
 def _by_segment(
-    scalars: Sequence[tuple[str, Tensor]], inputs: Sequence[Tensor], precision: str, keep: Sequence[bool]
+    scalars: Sequence[tuple[str, Tensor]],
+    inputs: Sequence[Tensor | GradientEdge],
+    precision: str,
+    keep: Sequence[bool],
 ) -> Iterator[tuple[list[int], list[Gradients]]]:
     """Yield, for every segment of the graph, which inputs lie in it and the gradients of all scalars by them."""
     tensors = [scalar for _, scalar in scalars]
@@ -317,12 +328,15 @@ def _joined(samples: Sequence[Tensor]) -> Tensor:
     return torch.cat([sample.to(device) for sample in samples] or [torch.zeros(0)])
 
 
-def _sample(gradient: Tensor | None, parameter: Tensor) -> Tensor:
-    """Return a few elements of a gradient, zeros where there is none."""
+def _sample(gradient: Tensor | None, parameter: Tensor, small: Compact | None) -> Tensor:
+    """Return a few elements of a gradient, zeros where there is none; of a compact one those of the whole."""
     count = min(parameter.numel(), SAMPLED_ELEMENTS) or 1  # a parameter may have no elements
     if gradient is None or gradient.layout != torch.strided or gradient.is_complex():
         return torch.zeros(count, device=parameter.device)
-    return gradient.reshape(-1)[:: parameter.numel() // count][:count].to(torch.float32, copy=True)
+    stride = parameter.numel() // count
+    if small is not None:
+        return small.entries(gradient, stride * torch.arange(count)).float()
+    return gradient.reshape(-1)[::stride][:count].to(torch.float32, copy=True)
 
 
 def _agreement(samples: Sequence[Tensor]) -> float | None:

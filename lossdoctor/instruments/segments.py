@@ -10,6 +10,7 @@ products and forgotten.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
@@ -24,7 +25,7 @@ from torch.torch_version import TorchVersion
 KEPT = 32 * 2**20
 
 #: torch.autograd.grad begins at an edge of the graph since then.
-_CAN_CUT = TorchVersion(torch.__version__) >= "2.5"
+CAN_CUT = TorchVersion(torch.__version__) >= "2.5"
 
 
 #: Where a backward starts, and the gradient that it starts with; none for a scalar.
@@ -47,17 +48,17 @@ class Segment:
         passed_on: list[Start] = [(self.entrance, arriving)] if self.entrance and arriving is not None else []
         return [(scalar, None), *passed_on] if k in self.scalars else passed_on
 
-    def wanted(self, inputs: Sequence[Tensor]) -> list[Any]:
+    def wanted(self, inputs: Sequence[Tensor | GradientEdge]) -> list[Any]:
         """Return by what a backward is taken here: its inputs, and last the exit, where there is one."""
         return [*(inputs[i] for i in self.inputs), *([self.exit] if self.exit else [])]
 
 
-def whole(scalars: Sequence[Tensor], inputs: Sequence[Tensor]) -> Segment:
+def whole(scalars: Sequence[Tensor], inputs: Sequence[Tensor | GradientEdge]) -> Segment:
     """Return the graph in one piece."""
     return Segment(tuple(range(len(inputs))), frozenset(range(len(scalars))))
 
 
-def segments(scalars: Sequence[Tensor], inputs: Sequence[Tensor], kept: int = KEPT) -> list[Segment]:
+def segments(scalars: Sequence[Tensor], inputs: Sequence[Tensor | GradientEdge], kept: int = KEPT) -> list[Segment]:
     """Cut the graph between scalars and inputs into segments, in the order of a backward.
 
     `kept` is how many bytes the gradients in one segment may take, as far as there are edges to cut at. One segment
@@ -65,12 +66,13 @@ def segments(scalars: Sequence[Tensor], inputs: Sequence[Tensor], kept: int = KE
     a hook on a parameter or at an edge might notice.
     """
     size = len(scalars) * sum(map(_bytes, inputs))
-    on_cpu = all(tensor.device.type == "cpu" for tensor in (*scalars, *inputs))
-    plain = all(scalar.grad_fn is not None for scalar in scalars) and not any(i._backward_hooks for i in inputs)
-    if not _CAN_CUT or size <= kept or not on_cpu or not plain:
+    tensors = [given for given in inputs if isinstance(given, Tensor)]
+    on_cpu = all(tensor.device.type == "cpu" for tensor in (*scalars, *tensors))
+    plain = all(scalar.grad_fn is not None for scalar in scalars) and not any(t._backward_hooks for t in tensors)
+    if not CAN_CUT or size <= kept or not on_cpu or not plain:
         return [whole(scalars, inputs)]
     graph = _Graph.of(scalars, inputs)
-    cuts = [cut for cut in _cuts(graph, len(scalars), kept) if _lets_pass(graph.crossing(cut))]
+    cuts = [cut for cut in _cuts(graph, len(scalars), kept) if lets_pass(graph.crossing(cut))]
     bounds = [0, *cuts, len(graph.nodes)]
     edges = [None, *map(graph.crossing, cuts), None]
     return [
@@ -96,7 +98,7 @@ class _Graph:
     scalars: Sequence[int]  #: the places of the scalars
 
     @classmethod
-    def of(cls, scalars: Sequence[Tensor], inputs: Sequence[Tensor]) -> _Graph:
+    def of(cls, scalars: Sequence[Tensor], inputs: Sequence[Tensor | GradientEdge]) -> _Graph:
         """Walk the graph behind scalars, each of which has one."""
         nodes = _in_order([scalar.grad_fn for scalar in scalars if scalar.grad_fn is not None])
         places = {node: place for place, node in enumerate(nodes)}
@@ -105,12 +107,12 @@ class _Graph:
             for following, number in node.next_functions:
                 if following is not None:
                     reached.setdefault((following, number), []).append(place)
-        edges = [(edge.node, edge.output_nr) for edge in map(get_gradient_edge, inputs)]
+        edges = [(edge.node, edge.output_nr) for edge in map(_edge_of, inputs)]
         # What is not reached gets None in any segment.
         first = [places.get(edge[0], min(reached.get(edge, [0]))) for edge in edges]
         begun = [0] * len(nodes)
-        for place, tensor in zip(first, inputs, strict=True):
-            begun[place] += _bytes(tensor)
+        for place, given in zip(first, inputs, strict=True):
+            begun[place] += _bytes(given)
         return cls(
             nodes=nodes,
             spans={edge: (min(at), places[edge[0]]) for edge, at in reached.items() if edge[0] in places},
@@ -179,7 +181,7 @@ def _cuts(graph: _Graph, scalars: int, kept: int) -> Iterator[int]:
             last, size = latest, scalars * sum(graph.sizes[latest : place + 1])
 
 
-def _lets_pass(edge: GradientEdge | None) -> bool:
+def lets_pass(edge: GradientEdge | None) -> bool:
     """Whether a gradient passes an edge as it is: a hook there would be called on both sides of a cut."""
     if edge is None:
         return True
@@ -189,5 +191,17 @@ def _lets_pass(edge: GradientEdge | None) -> bool:
     return torch.equal(passed, gradient)
 
 
-def _bytes(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
+def edge_shape(edge: GradientEdge) -> tuple[int, ...]:
+    """Return the shape of the gradient at an edge."""
+    return tuple(edge.node._input_metadata[edge.output_nr].shape)
+
+
+def _edge_of(given: Tensor | GradientEdge) -> GradientEdge:
+    return get_gradient_edge(given) if isinstance(given, Tensor) else given
+
+
+def _bytes(given: Tensor | GradientEdge) -> int:
+    if isinstance(given, Tensor):
+        return given.numel() * given.element_size()
+    size: int = given.node._input_metadata[given.output_nr].dtype.itemsize
+    return size * math.prod(edge_shape(given))

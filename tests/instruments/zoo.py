@@ -310,6 +310,28 @@ def normalized():
     )
 
 
+class WideLayers(nn.Module):
+    """A table of 64 words of which few occur, and layers with more channels than places to look at."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(64, 5, padding_idx=3)
+        self.convolution = nn.Conv2d(5, 48, 3, stride=(2, 1), padding=(1, 0), dilation=2)
+        self.linear = nn.Linear(48, 40)
+        self.last = nn.Linear(40, 32, bias=False)
+
+    def forward(self, words):
+        seen = self.convolution(self.table(words).permute(2, 0, 1)[None]).tanh()
+        hidden = self.linear(seen.flatten(2).transpose(1, 2)).relu()
+        return self.last(hidden), seen
+
+
+def wide(model, words):
+    output, seen = model(words)
+    components = {"square": output.square().mean(), "absolute": output.abs().sum(), "early": seen.pow(4).mean()}
+    return components, output
+
+
 def hooked():
     """A hook on a parameter changes the gradient that the optimizer will see."""
     model = nn.Linear(5, 5)
@@ -359,6 +381,7 @@ CASES = {
     "weight and spectral norm": Case(normalized, plain, vectors(), {"size": 0.2}),
     "recurrent": Case(Recurrent, language, tokens(), {"entropy": 0.1}),
     "hook on a parameter": Case(hooked, plain, vectors()),
+    "layers wider than the batch": Case(WideLayers, wide, tokens(), {"square": 3.0}),
     "parameters of many blocks": Case(
         lambda: Heads(nn.Sequential(nn.Linear(5, 700), nn.ReLU(), nn.Linear(700, 301), nn.Linear(301, 8))),
         both_heads,
