@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ from torch.nn import functional as F
 
 from .autograd_graph import ancestors
 from .segments import CAN_CUT, edge_shape, lets_pass
+
+_Layers: TypeAlias = "Mapping[str, tuple[int, Callable[[Node, Tensor], Compact | None]]]"
 
 #: How much smaller the coordinates have to be than the gradient: finding them costs about as much as that of one.
 LEAST_GAIN = 4
@@ -104,14 +106,16 @@ def _users(scalars: Sequence[Tensor]) -> dict[Node, list[Node]]:
 
 def _compact(users: Mapping[Node, Sequence[Node]], weight: Tensor) -> Compact | None:
     """Return a weight in fewer coordinates, None where it is not used in just one of the layers known here."""
-    node, layers = _only_user(users, get_gradient_edge(weight).node), _LAYERS
+    given = get_gradient_edge(weight).node
+    node, layers = _only_user(users, given), _LAYERS
     if node is not None and node.name() == "TBackward0":
-        node, layers = _only_user(users, node), _LAYERS_OF_TRANSPOSED
-    if node is None or node.name() not in layers:
+        given, node, layers = node, _only_user(users, node), _LAYERS_OF_TRANSPOSED
+    argument, make = layers.get(node.name(), (0, None)) if node is not None else (0, None)
+    if node is None or make is None or node.next_functions[argument][0] != given:
         return None
     try:
         with torch.no_grad():
-            return layers[node.name()](node, weight)
+            return make(node, weight)
     except RuntimeError:  # what the graph has saved was changed in place: the backward will say so
         return None
 
@@ -130,13 +134,13 @@ def _linear(node: Node, weight: Tensor) -> Compact | None:
 
 def _convolution(node: Node, weight: Tensor) -> Compact | None:
     saved: Any = node
-    x, kernel = _saved(node, "input"), weight.shape[2:]
-    if x is None or x.dim() != 4 or len(kernel) != 2 or saved._saved_transposed or saved._saved_groups != 1:
+    x = _saved(node, "input")
+    if x is None or x.dim() != 4 or saved._saved_transposed or saved._saved_groups != 1:
         return None
     positions = math.prod(edge_shape(GradientEdge(node, 0))) // len(weight)
     if not _gains(positions, weight):
         return None
-    patches = F.unfold(x, kernel, saved._saved_dilation, saved._saved_padding, saved._saved_stride)
+    patches = F.unfold(x, weight.shape[2:], saved._saved_dilation, saved._saved_padding, saved._saved_stride)
     return _layer(node, weight, patches.mT.reshape(positions, -1))
 
 
@@ -172,10 +176,11 @@ def _embedding(node: Node, weight: Tensor) -> Compact | None:
     return _Embedding(GradientEdge(node, 0), tokens, places, indices != saved._saved_padding_idx)
 
 
-_LAYERS = {"ConvolutionBackward0": _convolution, "EmbeddingBackward0": _embedding}
+#: By the node of a layer: which of its arguments is the weight, and what makes of it fewer coordinates.
+_LAYERS: _Layers = {"ConvolutionBackward0": (1, _convolution), "EmbeddingBackward0": (0, _embedding)}
 
 #: A linear layer transposes its weight first.
-_LAYERS_OF_TRANSPOSED = {"AddmmBackward0": _linear, "MmBackward0": _linear}
+_LAYERS_OF_TRANSPOSED: _Layers = {"AddmmBackward0": (2, _linear), "MmBackward0": (1, _linear)}
 
 
 def _rows(D: Tensor) -> Tensor:

@@ -96,7 +96,15 @@ class Twice(nn.Linear):
         return super().forward(x) + F.linear(x.tanh(), self.weight)
 
 
+class Looked(nn.Conv2d):
+    """Looks for its input in its kernel, instead of the other way round."""
+
+    def forward(self, x):
+        return F.conv2d(self.weight, x)
+
+
 LEFT_ALONE = {
+    "a kernel as input": (lambda: Looked(8, 60, 3), (1, 8, 3, 3)),
     "many positions": (lambda: nn.Linear(40, 50), (11, 40)),
     "many pixels": (lambda: nn.Conv2d(8, 60, 3), (2, 8, 9, 9)),
     "few channels out": (lambda: nn.Linear(40, 20), (6, 40)),
@@ -104,7 +112,7 @@ LEFT_ALONE = {
     "a hook on the weight": (lambda: hooked(nn.Linear(40, 50)), (6, 40)),
     "a hook on the result": (lambda: Changed(40, 50), (6, 40)),
     "groups": (lambda: nn.Conv2d(16, 60, 3, groups=2), (2, 16, 4, 4)),
-    "transposed": (lambda: nn.ConvTranspose2d(50, 60, 3), (1, 50, 2, 2)),
+    "transposed": (lambda: nn.ConvTranspose2d(200, 60, 1), (1, 200, 2, 2)),
     "one dimension": (lambda: nn.Conv1d(20, 60, 3), (2, 20, 5)),
     "a small table": (lambda: nn.Embedding(15, 7), WORDS % 15),
     "a sparse gradient": (lambda: nn.Embedding(600, 7, sparse=True), WORDS),
