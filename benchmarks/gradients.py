@@ -6,7 +6,8 @@ The floor of K components is what no measurement can do without that makes all g
 `torch.autograd.grad` over all parameters, the gradients thrown away. The instrument makes those of wide layers in fewer
 coordinates, which may cost less. Both are timed in turn, pair by pair, so that
 a noisy machine disturbs both alike, and the median of the ratios is printed. Memory is the peak resident set of a
-fresh process that measures one batch, over that of one that does a plain training step (forward, backward, Adam).
+process that measures one batch, over that of one that does a plain training step (forward, backward, Adam). Every row
+has fresh processes: what an earlier one has left of the heap decides how often memory is given back and found again.
 """
 
 from __future__ import annotations
@@ -121,11 +122,11 @@ def time_ratio(setup: Setup) -> tuple[float, float]:
     return median(least for _, least in pairs), median(measured / least for measured, least in pairs)
 
 
-def peak_memory(action: str, model_name: str, components: int) -> int:
-    """Return the peak resident set of a fresh process, in bytes."""
+def in_fresh_process(action: str, model_name: str, components: int) -> list[float]:
+    """Return the numbers that this script prints for an action: seconds and ratio, or KiB of memory."""
     command = [sys.executable, __file__, action, model_name, str(components)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return int(output) * 1024
+    return [float(number) for number in output.split()]
 
 
 def own_peak_memory() -> int:
@@ -140,18 +141,26 @@ def main() -> None:
     print(f"{'model':<12} {'K':>2} {'floor':>10} {'instrument':>11}")
     for model_name in MODELS:
         for components in COMPONENTS:
-            least, ratio = time_ratio(setup_of(model_name, components))
+            least, ratio = in_fresh_process("time", model_name, components)
             print(f"{model_name:<12} {components:>2} {1000 * least:>7.1f} ms {ratio:>10.2f}×", flush=True)
     print(f"\n{'model':<12} {'K':>2} {'step':>10} {'instrument':>11}")
     for model_name in MODELS:
         for components in COMPONENTS_FOR_MEMORY:
-            step, measured = (peak_memory(action, model_name, components) for action in ("training_step", "measure"))
-            print(f"{model_name:<12} {components:>2} {step / 1e6:>7.0f} MB {measured / step:>10.2f}×", flush=True)
+            (step,), (measured,) = (
+                in_fresh_process(action, model_name, components) for action in ("training_step", "measure")
+            )
+            print(
+                f"{model_name:<12} {components:>2} {step * 1024 / 1e6:>7.0f} MB {measured / step:>10.2f}×", flush=True
+            )
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         main()
     else:
-        {"measure": measure, "training_step": training_step}[sys.argv[1]](setup_of(sys.argv[2], int(sys.argv[3])))
-        print(own_peak_memory())
+        asked, setup = sys.argv[1], setup_of(sys.argv[2], int(sys.argv[3]))
+        if asked == "time":
+            print(*time_ratio(setup))
+        else:
+            {"measure": measure, "training_step": training_step}[asked](setup)
+            print(own_peak_memory())
