@@ -23,7 +23,7 @@ from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.nn import functional as F
 
 from .autograd_graph import ancestors
-from .segments import CAN_CUT, edge_shape, lets_pass
+from .segments import CAN_CUT, edge_shape
 
 _Layers: TypeAlias = "Mapping[str, tuple[int, Callable[[Node, Tensor], Compact | None]]]"
 
@@ -84,14 +84,14 @@ def compact(scalars: Sequence[Tensor], inputs: Sequence[Tensor]) -> dict[int, Co
     """Return, by its place, every input whose gradients have far fewer coordinates; none on an accelerator.
 
     A weight that is used twice has the sum of two such products as its gradient, and is left as it is; so is one with
-    a hook, on itself or on the result of its layer, that might want to see a gradient or to change it.
+    a hook, that might want to see its gradient or to change it. What a hook makes of D is what the layer gets, and so
+    does a measurement.
     """
     if not CAN_CUT or any(tensor.device.type != "cpu" for tensor in (*scalars, *inputs)):
         return {}
     users = _users(scalars)
     plain = {i: tensor for i, tensor in enumerate(inputs) if tensor.is_leaf and not tensor._backward_hooks}
-    made = {i: _compact(users, tensor) for i, tensor in plain.items()}
-    return {i: weight for i, weight in made.items() if weight is not None and lets_pass(weight.edge)}
+    return {i: small for i, tensor in plain.items() if (small := _compact(users, tensor)) is not None}
 
 
 def _users(scalars: Sequence[Tensor]) -> dict[Node, list[Node]]:

@@ -72,7 +72,7 @@ def segments(scalars: Sequence[Tensor], inputs: Sequence[Tensor | GradientEdge],
     if not CAN_CUT or size <= kept or not on_cpu or not plain:
         return [whole(scalars, inputs)]
     graph = _Graph.of(scalars, inputs)
-    cuts = [cut for cut in _cuts(graph, len(scalars), kept) if lets_pass(graph.crossing(cut))]
+    cuts = [cut for cut in _cuts(graph, len(scalars), kept) if _lets_pass(graph.crossing(cut))]
     bounds = [0, *cuts, len(graph.nodes)]
     edges = [None, *map(graph.crossing, cuts), None]
     return [
@@ -181,7 +181,7 @@ def _cuts(graph: _Graph, scalars: int, kept: int) -> Iterator[int]:
             last, size = latest, scalars * sum(graph.sizes[latest : place + 1])
 
 
-def lets_pass(edge: GradientEdge | None) -> bool:
+def _lets_pass(edge: GradientEdge | None) -> bool:
     """Whether a gradient passes an edge as it is: a hook there would be called on both sides of a cut."""
     if edge is None:
         return True

@@ -16,11 +16,22 @@ from .zoo import CASES
 
 WORDS = torch.tensor([[4, 9, 4, 0], [17, 9, 59, 0]])
 
+
+class Changed(nn.Linear):
+    """A layer whose result has a hook that changes the gradient on its way."""
+
+    def forward(self, x):
+        result = super().forward(x)
+        result.register_hook(lambda gradient: 2 * gradient)
+        return result
+
+
 LAYERS = {
     "linear": (lambda: nn.Linear(40, 50), (6, 40)),
     "without bias": (lambda: nn.Linear(40, 50, bias=False), (6, 40)),
     "over time": (lambda: nn.Linear(40, 50), (2, 3, 40)),
     "over time, without bias": (lambda: nn.Linear(40, 50, bias=False), (2, 3, 40)),
+    "a hook on the result": (lambda: Changed(40, 50), (6, 40)),
     "convolution": (lambda: nn.Conv2d(8, 60, 3), (2, 8, 4, 4)),
     "strided": (lambda: nn.Conv2d(8, 60, (3, 2), stride=(2, 3), padding=(1, 0), dilation=(1, 2)), (2, 8, 4, 6)),
     "1 x 1": (lambda: nn.Conv2d(40, 60, 1, bias=False), (2, 40, 2, 2)),
@@ -82,15 +93,6 @@ def hooked(layer):
     return layer
 
 
-class Changed(nn.Linear):
-    """A layer whose result has a hook that changes the gradient on its way."""
-
-    def forward(self, x):
-        result = super().forward(x)
-        result.register_hook(lambda gradient: 2 * gradient)
-        return result
-
-
 class Twice(nn.Linear):
     def forward(self, x):
         return super().forward(x) + F.linear(x.tanh(), self.weight)
@@ -110,7 +112,6 @@ LEFT_ALONE = {
     "few channels out": (lambda: nn.Linear(40, 20), (6, 40)),
     "used twice": (lambda: Twice(40, 50), (6, 40)),
     "a hook on the weight": (lambda: hooked(nn.Linear(40, 50)), (6, 40)),
-    "a hook on the result": (lambda: Changed(40, 50), (6, 40)),
     "groups": (lambda: nn.Conv2d(16, 60, 3, groups=2), (2, 16, 4, 4)),
     "transposed": (lambda: nn.ConvTranspose2d(200, 60, 1), (1, 200, 2, 2)),
     "one dimension": (lambda: nn.Conv1d(20, 60, 3), (2, 20, 5)),
