@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..config.suggest import did_you_mean
 from ..errors import LossDoctorError
@@ -41,7 +43,8 @@ def live_examination(
         )
         _refuse_mistyped(setup, losses)
         parameters, gradients = ParameterObserver(model), GradientObserver(setup, keep_graph=True)
-        with preserved(model):  # a checkpointed forward runs again during a backward, batch norm and all
+        # A checkpointed forward runs again during a backward, batch norm and all.
+        with preserved(model), _retained_gradients_kept():
             parameters.observe(losses)
             gradients.observe(losses)
     return Examination(
@@ -52,6 +55,21 @@ def live_examination(
             "live scalars show gradients only",
         ),
     )
+
+
+@contextlib.contextmanager
+def _retained_gradients_kept() -> Iterator[None]:
+    """Give tensors inside the graph that retain their gradient the one back that they had: they collect any backward's.
+
+    A graph does not lead to its tensors, but the garbage collector knows them.
+    """
+    results = (given for given in gc.get_objects() if type(given) is Tensor and not given.is_leaf)
+    retained = [(tensor, tensor.grad) for tensor in results if tensor.retains_grad]
+    try:
+        yield
+    finally:
+        for tensor, gradient in retained:
+            tensor.grad = gradient
 
 
 def _number(name: str, weight: Any) -> float:

@@ -99,6 +99,20 @@ def test_gradients_that_are_already_there_are_not_touched():
     assert {name: (id(p.grad), bits(p.grad)) for name, p in model.named_parameters()} == accumulated
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_what_retains_its_gradient_does_not_collect_those_of_the_measurement(before):
+    model, x = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)), torch.randn(6, 5)
+    hidden = model[0](x)
+    hidden.retain_grad()
+    output = model[2](model[1](hidden))
+    components = {"square": output.square().mean(), "absolute": output.abs().mean()}
+    if before:
+        components["square"].backward(retain_graph=True)
+    had = hidden.grad.clone() if before else None
+    lossdoctor.measure(components, model=model)
+    assert torch.equal(hidden.grad, had) if before else hidden.grad is None
+
+
 def test_measuring_twice_gives_the_same():
     case = CASES["shared trunk with heads"]
     model = case.build()
