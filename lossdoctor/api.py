@@ -53,6 +53,9 @@ def inspect(
 
     if isinstance(config, Setup):
         return inspect_setup(config, quick=quick, checkpoints=files, on_progress=on_progress).report
+    if not isinstance(config, (Config, Mapping)):
+        message = f"inspect: a {type(config).__name__} is no config"
+        raise LossDoctorError(message, "Give the path of a config file, its content as a mapping, or a Setup.")
     if not isinstance(config, Config):
         config = parse_config(config)
     return inspect_config(config, quick=quick, at_step=at_step, checkpoints=files, on_progress=on_progress).report

@@ -40,7 +40,8 @@ _BACKWARD_ERRORS = {
     "backward through the graph a second time": (
         "its graph cannot be used a second time, something has called backward() on it already",
         "Hand over the unweighted scalars before any backward(): a loss.step returns them and leaves backward() and "
-        "optimizer.step() out; in a loop of your own, measure between forward and backward.",
+        "optimizer.step() out; in a loop of your own, measure between forward and backward. A gradient that is part of "
+        "a loss, such as a penalty on it, needs torch.autograd.grad(…, create_graph=True).",
     ),
     "modified by an inplace operation": (
         "a tensor that the backward needs has been changed in place since",

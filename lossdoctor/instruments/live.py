@@ -29,6 +29,9 @@ def live_examination(
 
     It does not matter whether the caller has switched gradients off by now, only whether the scalars have a graph.
     """
+    if not isinstance(model, nn.Module):
+        message = f"measure: model is a {type(model).__name__}, expected an nn.Module"
+        raise LossDoctorError(message, "Give the model whose parameters the optimizer changes.")
     switched_off = not torch.is_grad_enabled()
     with gradients_enabled():
         losses = Losses(as_objectives(components, "measure"))

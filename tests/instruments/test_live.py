@@ -168,6 +168,23 @@ def test_finds_what_gradients_show():
 
 
 class TestRefusal:
+    @pytest.mark.parametrize("model", [None, [nn.Linear(5, 4)], nn.Linear])
+    def test_what_is_no_model(self, model):
+        with pytest.raises(LossDoctorError, match=r"measure: model is a \w+, expected an nn\.Module"):
+            lossdoctor.measure({"a": torch.ones((), requires_grad=True)}, model=model)
+
+    @pytest.mark.parametrize("config", [None, 3, [{"version": 1}]])
+    def test_what_is_no_config(self, config):
+        with pytest.raises(LossDoctorError, match=r"inspect: a \w+ is no config"):
+            lossdoctor.inspect(config)
+
+    def test_a_gradient_in_the_loss_without_a_graph(self):
+        model, x = nn.Linear(5, 1), torch.randn(6, 5, requires_grad=True)
+        value = model(x).tanh().sum()
+        torch.autograd.grad(value, x)
+        with pytest.raises(LossDoctorError, match="create_graph=True"):
+            lossdoctor.measure({"value": value}, model=model)
+
     def test_what_is_no_scalar(self):
         model = nn.Linear(5, 5)
         with pytest.raises(LossDoctorError, match=r"component 'a' is a tensor of shape \(6, 5\)"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,7 +52,8 @@ def run_probes(setup: Setup, skipped: dict[str, str], on_progress: OnProgress) -
     for step, (field, probe) in enumerate(PROBES.items()):
         on_progress("probing", step, len(PROBES))
         try:
-            with preserved(setup.model), blaming("probing with a made-up batch or output"):
+            with preserved(setup.model), warnings.catch_warnings(), blaming("probing with a made-up batch or output"):
+                warnings.simplefilter("ignore")  # the user's code may well wonder at what is made up
                 facts[field] = probe(replay)
         except LossDoctorError as error:
             skipped[field] = error.message

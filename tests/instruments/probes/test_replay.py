@@ -1,11 +1,15 @@
 """A replay changes one thing: everything else, randomness included, is as it was."""
 
+import warnings
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from lossdoctor.instruments.probes.replay import NotApplicableError, Replay
+from lossdoctor.instruments.probes.run import run_probes
+from lossdoctor.progress import silent
 from lossdoctor.setup.build import Setup
 from lossdoctor.setup.loss import Losses
 
@@ -56,3 +60,18 @@ def test_a_model_that_is_called_twice_has_no_single_output():
     with pytest.raises(NotApplicableError, match="2 times"):
         replay.on_output(torch.zeros(4, 3))
     assert not replay.setup.model._forward_hooks
+
+
+def test_warnings_about_what_is_made_up_stay_inside():
+    """Here warnings are errors; to a user they would be lines in the terminal about batches of nobody's."""
+
+    def loss(model, batch):
+        if len(batch[0]) > 4:
+            warnings.warn("a large batch", UserWarning, stacklevel=1)
+        output = model(batch[0])
+        return Losses({"total": {"square": F.mse_loss(output, batch[1])}}, output)
+
+    skipped = {}
+    facts = run_probes(setup(loss), skipped, silent)
+    assert "duplications" not in skipped
+    assert facts["duplications"]
