@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from typing import get_origin
 
 from .base import Rule
 
@@ -22,6 +23,8 @@ def registry() -> Mapping[str, type[Rule]]:
         value
         for module in modules
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__
+        # An alias such as dict[str, int] takes itself for a type in Python 3.10.
+        if isinstance(value, type) and not get_origin(value)
+        if issubclass(value, Rule) and value.__module__ == module.__name__
     ]
     return {rule.code: rule for rule in sorted(classes, key=lambda rule: rule.code)}
