@@ -24,4 +24,5 @@ def test_nothing_is_lost_or_left_over(kills, tmp_path):
     assert any(0 < each["step"] < 40 for each in seen)
     for each in seen:
         assert (each["resumed"], each["differing"]) == (0, []), (each, ended.stderr)
-        assert set(each["files"]) == {*FILES} - {"samples.png"}, each
+        files = {file for file in each["files"] if not file.startswith("events.out.")}  # where TensorBoard is installed
+        assert files == {*FILES} - {"samples.png"}, each
