@@ -23,7 +23,7 @@ from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.nn import functional as F
 
 from .autograd_graph import ancestors
-from .segments import CAN_CUT, edge_shape
+from .segments import can_cut, edge_shape
 
 _Layers: TypeAlias = "Mapping[str, tuple[int, Callable[[Node, Tensor], Compact | None]]]"
 
@@ -87,7 +87,7 @@ def compact(scalars: Sequence[Tensor], inputs: Sequence[Tensor]) -> dict[int, Co
     a hook, that might want to see its gradient or to change it. What a hook makes of D is what the layer gets, and so
     does a measurement.
     """
-    if not CAN_CUT or any(tensor.device.type != "cpu" for tensor in (*scalars, *inputs)):
+    if not can_cut([*scalars, *inputs]):
         return {}
     users = _users(scalars)
     plain = {i: tensor for i, tensor in enumerate(inputs) if tensor.is_leaf and not tensor._backward_hooks}

@@ -66,8 +66,7 @@ def _dead_end(setup: Setup, objective: str, component: str, weight: float) -> It
         return node.register_hook(hook)
 
     handles = [watch(node) for node in ancestors([scalar])]
-    with blaming(f"differentiating {component}"):
-        torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
+    _differentiate(setup, component, scalar)
     for handle in handles:
         handle.remove()
     if stopped:
@@ -90,9 +89,13 @@ def _has_gradient(setup: Setup, objective: str, component: str, factor: float) -
         scalar = setup.evaluate(0).objectives.get(objective, {}).get(component)
         if scalar is None or not scalar.requires_grad:
             return False
-        with blaming(f"differentiating {component}"):
-            found = torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
+        found = _differentiate(setup, component, scalar)
     return any(gradient is not None and bool((gradient != 0).any()) for gradient in found)
+
+
+def _differentiate(setup: Setup, component: str, scalar: Tensor) -> Sequence[Tensor | None]:
+    with blaming(f"differentiating {component}"):
+        return torch.autograd.grad(scalar, list(trainable(setup.model).values()), allow_unused=True)
 
 
 def _is_something(value: Any) -> bool:

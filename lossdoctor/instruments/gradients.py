@@ -174,7 +174,6 @@ def _products(
     G = torch.zeros(len(inputs), len(scalars), len(scalars), dtype=torch.float64)
     reached: list[set[int]] = [set() for _ in scalars]
     samples: list[dict[int, Tensor]] = [{} for _ in scalars]
-    # An fp16 gradient is scaled as a whole.
     small = {} if precision == "fp16" else compact([scalar for _, scalar in scalars], inputs)
     wanted = [small[i].edge if i in small else tensor for i, tensor in enumerate(inputs)]
     for indices, rows in _by_segment(scalars, wanted, precision, keep):
@@ -182,12 +181,10 @@ def _products(
             given = {i: gradient for i, gradient in zip(indices, row, strict=True) if gradient is not None}
             reached[k].update(given)
             samples[k].update({i: _sample(given.get(i), inputs[i], small.get(i)) for i in sampled if i in indices})
-        sized = [
-            [small[i].coordinates(D) if i in small and D is not None else D for i, D in zip(indices, row, strict=True)]
-            for row in rows
-        ]
-        G[indices], values = gramians(sized, values)
-        del rows, row, given, sized  # before those of the next segment, or the next batch, need the memory
+            given.update({i: small[i].coordinates(D) for i, D in given.items() if i in small})
+            rows[k] = [given.get(i) for i in indices]
+        G[indices], values = gramians(rows, values)
+        del rows, row, given  # before those of the next segment, or the next batch, need the memory
     joined = tuple(_joined([seen[i] for i in sampled]) for seen in samples)
     return Products(G, tuple(map(frozenset, reached)), values, joined)
 

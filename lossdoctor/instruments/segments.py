@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
 from typing import Any, TypeAlias
@@ -25,7 +25,7 @@ from torch.torch_version import TorchVersion
 KEPT = 32 * 2**20
 
 #: torch.autograd.grad begins at an edge of the graph since then.
-CAN_CUT = TorchVersion(torch.__version__) >= "2.5"
+_CAN_BEGIN_AT_EDGES = TorchVersion(torch.__version__) >= "2.5"
 
 
 #: Where a backward starts, and the gradient that it starts with; none for a scalar.
@@ -67,9 +67,8 @@ def segments(scalars: Sequence[Tensor], inputs: Sequence[Tensor | GradientEdge],
     """
     size = len(scalars) * sum(map(_bytes, inputs))
     tensors = [given for given in inputs if isinstance(given, Tensor)]
-    on_cpu = all(tensor.device.type == "cpu" for tensor in (*scalars, *tensors))
     plain = all(scalar.grad_fn is not None for scalar in scalars) and not any(t._backward_hooks for t in tensors)
-    if not CAN_CUT or size <= kept or not on_cpu or not plain:
+    if size <= kept or not plain or not can_cut([*scalars, *tensors]):
         return [whole(scalars, inputs)]
     graph = _Graph.of(scalars, inputs)
     cuts = [cut for cut in _cuts(graph, len(scalars), kept) if _lets_pass(graph.crossing(cut))]
@@ -185,15 +184,24 @@ def _lets_pass(edge: GradientEdge | None) -> bool:
     """Whether a gradient passes an edge as it is: a hook there would be called on both sides of a cut."""
     if edge is None:
         return True
-    meta = edge.node._input_metadata[edge.output_nr]
+    meta = _metadata(edge)
     gradient = torch.ones(meta.shape, dtype=meta.dtype, device=meta.device)
     (passed,) = torch.autograd.grad([edge], [edge], [gradient.clone()], retain_graph=True)
     return torch.equal(passed, gradient)
 
 
+def can_cut(tensors: Iterable[Tensor]) -> bool:
+    """Whether backwards may begin and end inside the graph of these tensors: on a CPU, with a torch that can."""
+    return _CAN_BEGIN_AT_EDGES and all(tensor.device.type == "cpu" for tensor in tensors)
+
+
 def edge_shape(edge: GradientEdge) -> tuple[int, ...]:
     """Return the shape of the gradient at an edge."""
-    return tuple(edge.node._input_metadata[edge.output_nr].shape)
+    return tuple(_metadata(edge).shape)
+
+
+def _metadata(edge: GradientEdge) -> Any:
+    return edge.node._input_metadata[edge.output_nr]
 
 
 def _edge_of(given: Tensor | GradientEdge) -> GradientEdge:
@@ -203,5 +211,5 @@ def _edge_of(given: Tensor | GradientEdge) -> GradientEdge:
 def _bytes(given: Tensor | GradientEdge) -> int:
     if isinstance(given, Tensor):
         return given.numel() * given.element_size()
-    size: int = given.node._input_metadata[given.output_nr].dtype.itemsize
+    size: int = _metadata(given).dtype.itemsize
     return size * math.prod(edge_shape(given))
